@@ -1,0 +1,1 @@
+"""What the business told us; imports none of ours."""

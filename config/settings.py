@@ -1,0 +1,339 @@
+"""The file's shape: one frozen model per table, unknown keys refused.
+
+The tables `[storage]`, `[inbox]`, `[mail]` and `[listener]` belong to the
+installation; all others describe one business. In the usual form one
+`warmline.toml` holds both; an installation that serves many keeps
+`businesses/*.toml` beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from config.durations import Duration, Hours
+from config.secrets import Secret
+
+
+class Table(BaseModel):
+    """One table of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Day(StrEnum):
+    """Days of the week; names, because numbers mean different days to different people."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+DAYS = tuple(Day)
+
+
+class Business(Table):
+    """Whom we work for."""
+
+    name: str = Field(min_length=1, max_length=120)
+    kind: str = "business"
+    time_zone: str = "UTC"
+    languages: tuple[str, ...] = ("en",)
+    products: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    #: Our own accounts, so that we are never taken for a customer.
+    accounts: tuple[str, ...] = ()
+    #: Trades that may never confirm that somebody is a customer.
+    regulated: Literal["", "health", "legal", "finance", "childcare"] = ""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f'"{value}" is not a time zone: use a name like "Europe/Berlin"') from error
+        return value
+
+    @field_validator("languages")
+    @classmethod
+    def _known_languages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for code in value:
+            if not re.fullmatch(r"[a-z]{2}", code):
+                raise ValueError(f'"{code}" is not a language: use two letters, like "en" or "de"')
+        if not value:
+            raise ValueError("name at least one language")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which days, weeks and hours are counted."""
+        return ZoneInfo(self.time_zone)
+
+
+class Query(Table):
+    """What counts as a mention; the language is described in `docs/queries.md`."""
+
+    match: str = Field(min_length=1)
+    unless: str = ""
+
+
+class Offer(Table):
+    """Something that may be offered, and by whom."""
+
+    what: str
+    by: Literal["staff", "owner"] = "owner"
+    up_to: Decimal | None = None
+
+
+class Voice(Table):
+    """The tone guide."""
+
+    sign_off: str = ""
+    warmth: Literal["plain", "friendly", "warm"] = "friendly"
+    formality: Literal["formal", "mirror", "informal"] = "mirror"
+    never_say: tuple[str, ...] = ()
+    may_offer: tuple[Offer, ...] = ()
+    may_promise: tuple[str, ...] = ()
+    disclose: bool = False
+
+
+_DAY_KEY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)(?:-(mon|tue|wed|thu|fri|sat|sun))?")
+
+
+class Place(Table):
+    """One location of the business."""
+
+    name: str
+    address: str = ""
+    contact: str = ""
+    phone: str = ""
+    #: By day or range of days: `{ mon-fri = "07:00-18:00", sat = "08:00-14:00" }`.
+    hours: dict[str, Hours] = Field(default_factory=dict)
+    #: Days on which it is closed.
+    holidays: tuple[date, ...] = ()
+
+    @field_validator("hours")
+    @classmethod
+    def _known_days(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for key in value:
+            if not _DAY_KEY.fullmatch(key):
+                raise ValueError(f'"{key}" is not a day or a range of days: use "mon" or "mon-fri"')
+        return value
+
+
+class Fact(Table):
+    """What drafts may state."""
+
+    about: str
+    say: str
+
+
+class Incident(Table):
+    """Something that is going on, which drafts may explain until it ends."""
+
+    about: str
+    say: str
+    until: date
+
+
+class Role(StrEnum):
+    """What a member of staff may decide."""
+
+    STAFF = "staff"
+    OWNER = "owner"
+
+
+class Person(Table):
+    """Somebody who works here and may decide."""
+
+    name: str = Field(min_length=1, max_length=80)
+    role: Role = Role.STAFF
+    mail: str = ""
+    #: When only a crisis may reach them, in the business's time zone.
+    quiet: Hours | None = None
+    away: tuple[date, date] | None = None
+    cover: str = ""
+
+
+class Reply(Table):
+    """How and when replies are made."""
+
+    within: Duration = timedelta(hours=4)
+    undo_for: Duration = timedelta(seconds=30)
+    #: After this an undecided draft expires without a post.
+    expire_after: Duration = timedelta(days=14)
+    escalate_on: tuple[str, ...] = ()
+
+    @field_validator("within", "expire_after")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
+            raise ValueError("must be longer than nothing")
+        return value
+
+
+class DigestTable(Table):
+    """When the owner reads about the week, and where."""
+
+    day: Day = Day.MON
+    at: time = time(8, 0)
+    to: tuple[str, ...] = ()
+
+
+class Retention(Table):
+    """How long records are kept; a platform's shorter limit always wins."""
+
+    mentions: Duration = timedelta(days=395)
+    payloads: Duration = timedelta(days=90)
+
+
+class SourceTable(BaseModel):
+    """One place to listen. The keys beside these belong to the connector named by `type`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(min_length=1, max_length=64)
+    type: str
+    every: Duration | None = None
+    #: At most this much per month, in the connector's currency.
+    budget: Decimal | None = None
+    #: False: everything this source brings concerns us (our own reviews, say).
+    filter: bool = True
+    enabled: bool = True
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The connector's own keys, as they stand in the file."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class ChannelTable(BaseModel):
+    """One chat in which staff are asked. The keys beside `type` belong to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The channel's own keys, as they stand in the file."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class BusinessSettings(Table):
+    """One business: everything it told us."""
+
+    #: The name of its file; letters, digits, "-" and "_".
+    id: str = Field(pattern=r"[a-z0-9][a-z0-9_-]{0,63}")
+    business: Business
+    query: Query
+    voice: Voice = Voice()
+    places: tuple[Place, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    staff: tuple[Person, ...] = ()
+    reply: Reply = Reply()
+    digest: DigestTable = DigestTable()
+    retention: Retention = Retention()
+    sources: tuple[SourceTable, ...] = ()
+    channels: tuple[ChannelTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> BusinessSettings:
+        for table, names in (
+            ("sources", [source.name for source in self.sources]),
+            ("staff", [person.name.casefold() for person in self.staff]),
+            ("places", [place.name for place in self.places]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{table}: the name {', '.join(twice)} stands there twice")
+        return self
+
+    @property
+    def owners(self) -> tuple[Person, ...]:
+        """Those who may decide everything, in the file's order."""
+        return tuple(person for person in self.staff if person.role is Role.OWNER)
+
+    def person(self, name: str) -> Person | None:
+        """The member of staff with this name, upper and lower case alike; None where there is none now."""
+        return next((person for person in self.staff if person.name.casefold() == name.casefold()), None)
+
+
+class StorageTable(Table):
+    """Where everything is kept."""
+
+    #: SQLite, the lock and the socket live here; relative to the configuration file.
+    directory: Path = Path("data")
+    #: A PostgreSQL address without its password; None: SQLite in the directory.
+    url: str | None = None
+    password: Secret | None = None
+
+
+class InboxTable(Table):
+    """The inbox in the browser."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8750, ge=0, le=65535)
+    #: The address people reach it by, where it is not `http://host:port`.
+    address: str = ""
+
+
+class MailTable(Table):
+    """The mail server that carries digests, alerts and sign-in links."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: Secret | None = None
+    sender: str
+
+
+class ListenerTable(Table):
+    """How the daemon behaves."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: Feeds at private addresses are refused unless they stand here.
+    allow_hosts: tuple[str, ...] = ()
+
+
+class Installation(Table):
+    """What all businesses of this installation share."""
+
+    storage: StorageTable = StorageTable()
+    inbox: InboxTable = InboxTable()
+    mail: MailTable | None = None
+    listener: ListenerTable = ListenerTable()
+
+
+class Settings(Table):
+    """Everything the files say: the installation, and each business by its id."""
+
+    installation: Installation
+    businesses: dict[str, BusinessSettings]
+    #: The folder that relative paths start from.
+    home: Path
+
+    @property
+    def directory(self) -> Path:
+        """The data directory, absolute."""
+        return (self.home / self.installation.storage.directory).resolve()
+
+    @property
+    def inbox_address(self) -> str:
+        """Where people open the inbox, without a slash at the end."""
+        inbox = self.installation.inbox
+        return (inbox.address or f"http://{inbox.host}:{inbox.port}").rstrip("/")

@@ -1,0 +1,1 @@
+"""Where people speak; no connector knows another, none knows storage."""

@@ -1,0 +1,1 @@
+"""The daemon: it polls, understands, asks and reports."""

@@ -1,0 +1,1 @@
+"""What a mention is, feels and wants: pure functions, no input or output."""

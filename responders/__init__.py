@@ -1,0 +1,1 @@
+"""How the business answers; the only folder that may speak for it."""

@@ -1,0 +1,1 @@
+"""Where staff are asked: one module per chat."""

@@ -1,0 +1,144 @@
+"""The values and protocols of drafting: a case goes in, a proposal with its reasons comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from config.settings import BusinessSettings
+from connectors.base import Limit, RouteKind
+from storage.assessment import Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What language a text is in: an ISO 639-1 code ("und" where it cannot be told) and how sure, 0 to 1."""
+
+    code: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text and what it holds: "email", "phone", "card", "iban", "order", "address", "name", …"""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Reader(Protocol):
+    """What responders need to know of any text; the daemon fills it from `listener.analysis`."""
+
+    def language(self, text: str) -> Language:
+        """What language `text` is in."""
+
+    def personal_data(self, text: str) -> list[Span]:
+        """Where `text` holds personal data, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier line of the conversation; `ours` where the business said it."""
+
+    text: str
+    ours: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One mention that wants an answer, with all that a draft may know.
+
+    `platform` and `route` say where and how it would be answered, `limits`
+    how long it may be (all hold at once). `thread` is what was said before,
+    oldest first. `recent` holds the last approved replies, newest first: no
+    draft may sound like a copy of them. `signer` is who signs.
+    """
+
+    business: BusinessSettings
+    mention: str
+    platform: str
+    assessment: Assessment
+    now: datetime
+    route: RouteKind = RouteKind.API
+    limits: tuple[Limit, ...] = ()
+    rating: float | None = None
+    author: str = ""
+    handle: str = ""
+    place: str = ""
+    thread: tuple[Turn, ...] = ()
+    recent: tuple[str, ...] = ()
+    signer: str = ""
+
+
+class Level(StrEnum):
+    """What a finding does to a text."""
+
+    #: It must not be posted.
+    BLOCK = "block"
+    #: A person must add a line.
+    NEEDS_LINE = "needs_line"
+    #: A person should look.
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule says of a text, in a line that staff understand."""
+
+    rule: str
+    level: Level
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Something a text commits the business to, and within what time."""
+
+    what: str
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A reply that a person may approve: sign-off and disclosure are part of `text`.
+
+    `reasons` are short lines for the card ("names: 40 minute wait").
+    `for_owner` is true where only an owner may decide.
+    """
+
+    text: str
+    language: str
+    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    for_owner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """An honest "needs your line": why, and a skeleton in which `cursor` is the index where the line goes."""
+
+    reason: str
+    language: str
+    skeleton: str = ""
+    cursor: int = 0
+    reasons: tuple[str, ...] = ()
+    for_owner: bool = False
+
+
+class Drafter(Protocol):
+    """Makes drafts, and judges texts by the same rules."""
+
+    async def draft(self, case: Case) -> Proposal | Abstention:
+        """A proposal for `case`, or an abstention; never raises for what a customer wrote."""
+
+    def check(self, text: str, case: Case) -> Sequence[Finding]:
+        """What the rules say of `text` as a reply to `case`; empty: nothing."""
+
+    def commitments(self, text: str, case: Case) -> Sequence[Commitment]:
+        """What `text` commits the business to."""

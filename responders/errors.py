@@ -1,0 +1,34 @@
+"""Why a decision or a channel did not do what was asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from config.errors import WarmlineError
+
+
+class ChannelError(WarmlineError):
+    """A chat or mail server did not take what we gave it."""
+
+
+class DecisionError(WarmlineError):
+    """A decision was not taken; the draft stands as it stood."""
+
+
+class AlreadyDecided(DecisionError):
+    """Somebody was faster: `by` whom, `at` when (aware; both None where the system moved it)."""
+
+    def __init__(
+        self, happened: str, kept: str = "", do: str = "", by: str | None = None, at: datetime | None = None
+    ) -> None:
+        super().__init__(happened, kept, do)
+        self.by = by
+        self.at = at
+
+
+class NotAllowed(DecisionError):
+    """This person may not take this decision."""
+
+
+class StaleRevision(DecisionError):
+    """The text has changed since this person read it."""

