@@ -130,11 +130,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How one mention may be answered, why so, and how long the answer may be (all limits hold at once)."""
+    """How one mention may be answered, why so, and how long the answer may be (all limits hold at once).
+
+    `opening` is what the platform wants a reply to begin with, such as
+    "@ana@town.example "; it is part of the draft that people see and counts.
+    """
 
     kind: RouteKind
     reason: str
     limits: tuple[Limit, ...] = ()
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,8 @@ class Mention(Record, table=True):
     route: str = "none"
     route_reason: str = ""
     limits: list[list[Any]] = Field(default_factory=list, sa_type=Json)
+    #: What the platform wants a reply to begin with ("@ana@town.example "); part of every draft.
+    opening: str = ""
     #: The words of ours that were found in it, as `[[start, end], …]` in `text`.
     matched: list[list[int]] = Field(default_factory=list, sa_type=Json)
     owed: bool = False
@@ -304,7 +306,10 @@ class Delivery(Record, table=True):
     `misses` counts clean read-backs that found nothing.
     """
 
-    __table_args__ = (UniqueConstraint("draft_id", "revision"), Index("ix_delivery_due", "state", "not_before"))
+    __table_args__ = (
+        Index("ix_delivery_due", "state", "not_before"),
+        Index("uq_delivery_open", "draft_id", unique=True, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     business_id: str = Field(foreign_key="business.id", ondelete="CASCADE")

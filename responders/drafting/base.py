@@ -56,7 +56,8 @@ class Case:
     `platform` and `route` say where and how it would be answered, `limits`
     how long it may be (all hold at once). `thread` is what was said before,
     oldest first. `recent` holds the last approved replies, newest first: no
-    draft may sound like a copy of them. `signer` is who signs.
+    draft may sound like a copy of them. `signer` is who signs. `opening` is
+    what the platform wants a reply to begin with; it counts in the limits.
     """
 
     business: BusinessSettings
@@ -73,6 +74,7 @@ class Case:
     thread: tuple[Turn, ...] = ()
     recent: tuple[str, ...] = ()
     signer: str = ""
+    opening: str = ""
 
 
 class Level(StrEnum):
@@ -88,11 +90,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule says of a text, in a line that staff understand."""
+    """What one rule says of a text, in a line that staff understand.
+
+    An owner may overrule a block, with a reason; one that is `final` nobody may.
+    """
 
     rule: str
     level: Level
     says: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
