@@ -303,7 +303,8 @@ class Delivery(Record, table=True):
     platforms that take one. `not_before` is the end of the undo window, a
     retry's time, or when a read-back proves something. `fence` rises with
     every claim, so a late worker cannot write over a newer one's record.
-    `misses` counts clean read-backs that found nothing.
+    While unconfirmed, `misses` counts looks that proved it is not there, and
+    `unsure` those that proved nothing.
     """
 
     __table_args__ = (
@@ -327,6 +328,7 @@ class Delivery(Record, table=True):
     fence: int = 0
     tries: int = 0
     misses: int = 0
+    unsure: int = 0
     first_claimed_at: datetime | None = None
     sent_at: datetime | None = None
     receipt_id: str = ""
