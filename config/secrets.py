@@ -22,7 +22,9 @@ class Secret(BaseModel):
     @classmethod
     def _refuse_literals(cls, value: object) -> object:
         if isinstance(value, str):
-            raise ValueError('a secret is named, not written: use { env = "NAME" } or { file = "PATH" }')
+            raise ValueError(  # noqa: TRY004 – pydantic turns only this into a fault
+                'a secret is named, not written: use { env = "NAME" } or { file = "PATH" }'
+            )
         return value
 
     @model_validator(mode="after")

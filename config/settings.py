@@ -17,6 +17,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.durations import Duration, Hours
 from config.secrets import Secret
@@ -310,13 +311,29 @@ class ListenerTable(Table):
     allow_hosts: tuple[str, ...] = ()
 
 
-class Installation(Table):
-    """What all businesses of this installation share."""
+class Installation(BaseSettings):
+    """What all businesses of this installation share; the environment (`WARMLINE_INBOX__PORT`) wins over the file."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="WARMLINE_", env_nested_delimiter="__", env_ignore_empty=True
+    )
 
     storage: StorageTable = StorageTable()
     inbox: InboxTable = InboxTable()
     mail: MailTable | None = None
     listener: ListenerTable = ListenerTable()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first; in the library's own order the file would silently win."""
+        return env_settings, init_settings
 
 
 class Settings(Table):
