@@ -21,6 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from config.settings import BusinessSettings, Person
 from responders.cases import make_case
 from responders.drafting.base import Drafter, Finding, Level
+from responders.drafting.wording import wording
 from responders.errors import AlreadyDecided, DecisionError, NotAllowed, StaleRevision
 from storage import Author, Draft, Mention, Store, audit, deliveries, drafts, mentions, promises
 from storage.states import MOVES, Action, DraftState, PromiseState, Role
@@ -260,20 +261,8 @@ async def _take_edit(desk: Desk, situation: _Situation) -> dict[str, Any]:
         situation.person.name,
         situation.now,
     )
-    return {
-        "text": text,
-        "revision": draft.revision + 1,
-        "needs": "",
-        "findings": [_finding(finding) for finding in desk.drafter.check(text, case)],
-        "promises": [
-            {"what": promise.what, "within": promise.within.total_seconds()}
-            for promise in desk.drafter.commitments(text, case)
-        ],
-    }
-
-
-def _finding(finding: Finding) -> dict[str, str]:
-    return {"rule": finding.rule, "level": finding.level.value, "says": finding.says}
+    columns = wording(text, "", desk.drafter.check(text, case), desk.drafter.commitments(text, case))
+    return columns | {"revision": draft.revision + 1}
 
 
 async def _take_approve(desk: Desk, situation: _Situation) -> dict[str, Any]:
