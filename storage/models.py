@@ -86,7 +86,6 @@ class Source(Record, table=True):
     #: When it last answered properly, and when it last brought a post.
     answered_at: datetime | None = None
     heard_at: datetime | None = None
-    rechecked_at: datetime | None = None
 
 
 class Author(Record, table=True):
@@ -117,6 +116,7 @@ class Mention(Record, table=True):
         CheckConstraint("route in ('api', 'handoff', 'none')", name="route"),
         Index("ix_mention_history", "business_id", "posted_at", "id"),
         Index("ix_mention_author", "author_id", "posted_at"),
+        Index("ix_mention_check", "source_id", "checked_at"),
         Index(
             "ix_mention_owed",
             "business_id",
@@ -147,6 +147,8 @@ class Mention(Record, table=True):
     heard_at: datetime
     edited_at: datetime | None = None
     gone_at: datetime | None = None
+    #: When its platform was last asked whether it still stands as we keep it.
+    checked_at: datetime
     #: How it may be answered, why so, and `[[counter, at_most], …]`.
     route: str = "none"
     route_reason: str = ""
