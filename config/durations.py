@@ -6,20 +6,29 @@ import re
 from datetime import time, timedelta
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
+_DURATION = re.compile(rf"\s*{_PART.pattern}(?:(?:\s*,|\s+and\b|\s)?\s*{_PART.pattern})*\s*", re.IGNORECASE)
+#: Longer ones are slips of the pen, and would lead out of the calendar.
+LONGEST = timedelta(days=36_525)
 
 
 def parse_duration(value: Any) -> Any:
     """A `timedelta` from words ("90 seconds", "1 hour 30 minutes"); what is no text is left to pydantic."""
     if not isinstance(value, str):
         return value
-    parts = _PART.findall(value)
-    if not parts or _PART.sub("", value).strip(" ,and"):
+    if not _DURATION.fullmatch(value):
         raise ValueError(f'"{value}" is not a duration: write it like "30 seconds", "4 hours" or "2 days"')
-    return timedelta(seconds=sum(float(number) * _UNITS[unit.lower()] for number, unit in parts))
+    seconds = sum(float(number) * _UNITS[unit.lower()] for number, unit in _PART.findall(value))
+    return timedelta(seconds=min(seconds, LONGEST.total_seconds() + 1))
+
+
+def _sensible(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= LONGEST:
+        raise ValueError("a duration is neither below zero nor longer than a hundred years")
+    return value
 
 
 def say_duration(duration: timedelta) -> str:
@@ -32,7 +41,9 @@ def say_duration(duration: timedelta) -> str:
     return f"{seconds} seconds"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(say_duration)]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), AfterValidator(_sensible), PlainSerializer(say_duration)
+]
 
 
 class Span(NamedTuple):
@@ -42,8 +53,8 @@ class Span(NamedTuple):
     until: time
 
     def covers(self, moment: time) -> bool:
-        """Whether a local time of day lies in it (its end does not)."""
-        if self.since <= self.until:
+        """Whether a local time of day lies in it (its end does not); "00:00-24:00" is the whole day."""
+        if self.since < self.until:
             return self.since <= moment < self.until
         return moment >= self.since or moment < self.until
 
@@ -58,11 +69,14 @@ def parse_span(value: Any) -> Any:
     match = _SPAN.fullmatch(value.strip())
     if match is None:
         raise ValueError(f'"{value}" is not a stretch of the day: write it like "07:00-18:00"')
-    first, first_minute, last, last_minute = map(int, match.groups())
     try:
-        return Span(time(first % 24, first_minute), time(last % 24, last_minute))
+        return Span(_time(*match.group(1, 2)), _time(*match.group(3, 4)))
     except ValueError as error:
         raise ValueError(f'"{value}" is not a stretch of the day: hours go to 24, minutes to 59') from error
+
+
+def _time(hour: str, minute: str) -> time:
+    return time(0) if (int(hour), int(minute)) == (24, 0) else time(int(hour), int(minute))
 
 
 def say_span(span: Span) -> str:

@@ -6,11 +6,12 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
 
 from config.errors import ConfigError
 from config.settings import BusinessSettings, ChannelTable, Installation, Settings, SourceTable
@@ -45,7 +46,11 @@ def files(path: Path) -> list[Path]:
     return [path, *sorted((path.parent / "businesses").glob("*.toml"))]
 
 
-def load(path: Path, sources: Types, channels: Types) -> Settings:
+#: What is wrong with a query, in words; empty: nothing.
+CheckQuery = Callable[[str], str]
+
+
+def load(path: Path, sources: Types, channels: Types, check_query: CheckQuery) -> Settings:
     """The settings in `path` and in `businesses/*.toml` beside it.
 
     Raises:
@@ -55,7 +60,16 @@ def load(path: Path, sources: Types, channels: Types) -> Settings:
     tables = {file: _read(file, faults) for file in files(path)}
     shared = {key: value for key, value in tables[path].items() if key in Installation.model_fields}
     installation = _validate(Installation, shared, path, faults)
-    businesses = dict(_businesses(path, tables, sources, channels, faults))
+    businesses: dict[str, BusinessSettings] = {}
+    for file, own in _own_tables(path, tables):
+        business = _validate(BusinessSettings, own, file, faults)
+        _check_options(own.get("sources"), SourceTable, sources, file, faults)
+        _check_options(own.get("channels"), ChannelTable, channels, file, faults)
+        _check_queries(own.get("query"), check_query, file, faults)
+        if business is not None and business.id in businesses:
+            faults.append(f'{file.name}: another file describes the business "{business.id}" already')
+        elif business is not None:
+            businesses[business.id] = business
     if not faults and not businesses:
         faults.append(f"{path.name}: there is no [business] table, and no file in {path.parent / 'businesses'}")
     if faults or installation is None:
@@ -74,24 +88,20 @@ def _read(file: Path, faults: list[str]) -> dict[str, Any]:
         faults.append(f"{file.name}: {error}")
     except UnicodeDecodeError:
         faults.append(f"{file.name}: it is not UTF-8 text")
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets in thousands of brackets
+        faults.append(f"{file.name}: it holds something too large to be read")
     except OSError as error:
         faults.append(f"{file.name}: it cannot be read ({error.strerror})")
     return {}
 
 
-def _businesses(
-    path: Path, tables: Mapping[Path, dict[str, Any]], sources: Types, channels: Types, faults: list[str]
-) -> Iterator[tuple[str, BusinessSettings]]:
+def _own_tables(path: Path, tables: Mapping[Path, dict[str, Any]]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Each file that describes a business, with what it says of it."""
     for file, content in tables.items():
         own = {key: value for key, value in content.items() if key not in Installation.model_fields or file != path}
-        if not own:
-            continue
-        own.setdefault("id", _slug(own) if file == path else file.stem)
-        business = _validate(BusinessSettings, own, file, faults)
-        _check_options(own.get("sources"), SourceTable, sources, file, faults)
-        _check_options(own.get("channels"), ChannelTable, channels, file, faults)
-        if business is not None:
-            yield business.id, business
+        if own:
+            own.setdefault("id", _slug(own) if file == path else file.stem)
+            yield file, own
 
 
 def _slug(content: Mapping[str, Any]) -> str:
@@ -117,6 +127,13 @@ def _check_options(
         _validate(types[kind], options, file, faults, (name, index))
 
 
+def _check_queries(table: Any, check_query: CheckQuery, file: Path, faults: list[str]) -> None:
+    for key in ("match", "unless"):
+        query = table.get(key) if isinstance(table, dict) else None
+        if isinstance(query, str) and query.strip() and (fault := check_query(query)):
+            faults.append(f"{file.name}{_line(file, ('query', key))}: query.{key}: {fault}")
+
+
 def _validate(
     model: type[Model], content: dict[str, Any], file: Path, faults: list[str], at: tuple[str | int, ...] = ()
 ) -> Model | None:
@@ -124,7 +141,9 @@ def _validate(
         return model(**content) if issubclass(model, Installation) else model.model_validate(content)
     except ValidationError as error:
         faults.extend(_explain(model, fault, file, at) for fault in error.errors(include_url=False))
-        return None
+    except SettingsError as error:  # a whole table in one environment variable, and not in JSON
+        faults.append(f"the environment: {error}")
+    return None
 
 
 def _explain(model: type[BaseModel], fault: Any, file: Path, at: tuple[str | int, ...]) -> str:
@@ -132,11 +151,21 @@ def _explain(model: type[BaseModel], fault: Any, file: Path, at: tuple[str | int
     where = (*at, *fault["loc"])
     key = ".".join(str(part + 1) if isinstance(part, int) else part for part in where)
     message = str(fault["msg"]).removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        message = "there is no such key" + _nearest(str(fault["loc"][-1]), _fields(model, fault["loc"][:-1]))
+    if model is BusinessSettings and key in Installation.model_fields:
+        message = f"this table belongs into {FILE}"
+    elif fault["type"] == "extra_forbidden":
+        known = _fields(model, fault["loc"][:-1]) | (_COMMON[str(at[0])] if at and len(fault["loc"]) == 1 else {})
+        message = "there is no such key" + _nearest(str(fault["loc"][-1]), known)
     elif fault["type"] == "missing":
         message = "it is missing"
     return f"{file.name}{_line(file, where)}: {key}: {message}" if key else f"{file.name}: {message}"
+
+
+#: The keys that every `[[sources]]` and `[[channels]]` table may have beside its type's own.
+_COMMON: Mapping[str, dict[str, Any]] = {
+    "sources": dict(SourceTable.model_fields),
+    "channels": dict(ChannelTable.model_fields),
+}
 
 
 def _nearest(word: str, known: Mapping[str, Any]) -> str:
@@ -144,7 +173,7 @@ def _nearest(word: str, known: Mapping[str, Any]) -> str:
     return f'; did you mean "{near[0]}"?' if near else f"; known are {', '.join(sorted(known))}"
 
 
-def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> Mapping[str, Any]:
+def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> dict[str, Any]:
     """The keys that would be valid at `path` inside `model`."""
     if model is BusinessSettings and not path:
         return {**model.model_fields, **Installation.model_fields}
@@ -152,7 +181,7 @@ def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> Mapping[str,
         if isinstance(part, int) or part not in model.model_fields:
             continue
         model = next(_models(model.model_fields[part].annotation), model)
-    return model.model_fields
+    return dict(model.model_fields)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -166,20 +195,19 @@ _HEADER = re.compile(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?")
 
 
 def _line(file: Path, where: tuple[str | int, ...]) -> str:
-    """Where the key stands (", line 7"); empty where that cannot be told."""
+    """Where the key stands (", line 7"), or else its table; empty where that cannot be told."""
     table, key = str(where[0]), str(where[-1]) if len(where) > 1 else ""
     wanted = next((part for part in where if isinstance(part, int)), 0)
-    inside, seen = False, -1
+    inside, seen, begins = False, -1, 0
     for number, text in enumerate(_lines(file), start=1):
         header = _HEADER.match(text)
         if header:
             inside = header[1].split(".")[0] == table
             seen += inside
-        elif inside and max(seen, 0) == wanted and re.match(rf"\s*{re.escape(key)}\s*=", text):
+            begins = begins or number * (inside and seen == wanted)
+        elif key and inside and seen == wanted and re.match(rf"\s*{re.escape(key)}\s*=", text):
             return f", line {number}"
-        if header and not key and inside:
-            return f", line {number}"
-    return ""
+    return f", line {begins}" if begins else ""
 
 
 def _lines(file: Path) -> list[str]:

@@ -13,10 +13,10 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.durations import Duration, Hours
@@ -27,6 +27,10 @@ class Table(BaseModel):
     """One table of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+#: A word or a few that are looked for in texts, and so must not be empty.
+Word = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Day(StrEnum):
@@ -51,10 +55,10 @@ class Business(Table):
     kind: str = "business"
     time_zone: str = "UTC"
     languages: tuple[str, ...] = ("en",)
-    products: tuple[str, ...] = ()
-    people: tuple[str, ...] = ()
+    products: tuple[Word, ...] = ()
+    people: tuple[Word, ...] = ()
     #: Our own accounts, so that we are never taken for a customer.
-    accounts: tuple[str, ...] = ()
+    accounts: tuple[Word, ...] = ()
     #: Trades that may never confirm that somebody is a customer.
     regulated: Literal["", "health", "legal", "finance", "childcare"] = ""
 
@@ -104,9 +108,9 @@ class Voice(Table):
     sign_off: str = ""
     warmth: Literal["plain", "friendly", "warm"] = "friendly"
     formality: Literal["formal", "mirror", "informal"] = "mirror"
-    never_say: tuple[str, ...] = ()
+    never_say: tuple[Word, ...] = ()
     may_offer: tuple[Offer, ...] = ()
-    may_promise: tuple[str, ...] = ()
+    may_promise: tuple[Word, ...] = ()
     disclose: bool = False
 
 
@@ -175,14 +179,18 @@ class Reply(Table):
     undo_for: Duration = timedelta(seconds=30)
     #: After this an undecided draft expires without a post.
     expire_after: Duration = timedelta(days=14)
-    escalate_on: tuple[str, ...] = ()
+    escalate_on: tuple[Word, ...] = ()
 
     @field_validator("within", "expire_after")
     @classmethod
     def _positive(cls, value: timedelta) -> timedelta:
-        if value <= timedelta(0):
-            raise ValueError("must be longer than nothing")
-        return value
+        return _positive(value)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return value
 
 
 class DigestTable(Table):
@@ -198,6 +206,11 @@ class Retention(Table):
 
     mentions: Duration = timedelta(days=395)
     payloads: Duration = timedelta(days=90)
+
+    @field_validator("mentions", "payloads")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        return _positive(value)
 
 
 class SourceTable(BaseModel):
@@ -237,7 +250,7 @@ class BusinessSettings(Table):
     """One business: everything it told us."""
 
     #: The name of its file; letters, digits, "-" and "_".
-    id: str = Field(pattern=r"[a-z0-9][a-z0-9_-]{0,63}")
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     business: Business
     query: Query
     voice: Voice = Voice()
@@ -287,7 +300,7 @@ class InboxTable(Table):
     """The inbox in the browser."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8750, ge=0, le=65535)
+    port: int = Field(default=8750, ge=1, le=65535)
     #: The address people reach it by, where it is not `http://host:port`.
     address: str = ""
 
@@ -343,6 +356,11 @@ class Settings(Table):
     businesses: dict[str, BusinessSettings]
     #: The folder that relative paths start from.
     home: Path
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language that one of the businesses speaks, by code."""
+        return tuple(sorted({code for each in self.businesses.values() for code in each.business.languages}))
 
     @property
     def directory(self) -> Path:

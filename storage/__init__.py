@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.database import Store
+from storage.database import Session, Store
 from storage.models import (
     Alert,
     Author,
@@ -17,7 +17,6 @@ from storage.models import (
     LoginSession,
     Mention,
     Promise,
-    Record,
     Revision,
     Rollup,
     Sample,
@@ -26,6 +25,7 @@ from storage.models import (
     Spending,
     Tombstone,
 )
+from storage.record import Record
 
 __all__ = [
     "Alert",
@@ -45,6 +45,7 @@ __all__ = [
     "Revision",
     "Rollup",
     "Sample",
+    "Session",
     "Setting",
     "Source",
     "Spending",

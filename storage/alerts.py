@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.models import Alert
+from storage.statements import insert_into
 
 
 async def raise_once(
@@ -23,8 +23,7 @@ async def raise_once(
     mention_id: int | None = None,
 ) -> bool:
     """Keeps an alert under `key`; False where that key was raised before."""
-    dialect = session.get_bind().dialect.name
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Alert).values(
+    statement = insert_into(session, Alert).values(
         business_id=business_id,
         key=key,
         text=text,

@@ -10,19 +10,45 @@ post a reply twice, and a flush per page of posts costs a millisecond.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
+from config.errors import ConfigError
 from config.settings import Settings
+from storage.errors import StorageError
 from storage.sqlite import use_sound_sqlite
 
 SQLITE_VERSION = use_sound_sqlite()  # before aiosqlite imports sqlite3
 
+import sqlalchemy.ext.asyncio  # noqa: E402
+import sqlalchemy.orm  # noqa: E402
+import sqlmodel.ext.asyncio.session  # noqa: E402
 from sqlalchemy import event  # noqa: E402
 from sqlalchemy.engine import URL, make_url  # noqa: E402
+from sqlalchemy.exc import (  # noqa: E402
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    PendingRollbackError,
+    ProgrammingError,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine  # noqa: E402
-from sqlmodel.ext.asyncio.session import AsyncSession  # noqa: E402
+from sqlalchemy.pool import NullPool  # noqa: E402
+
+
+class _SyncSession(sqlmodel.Session):
+    # SQLModel calls `execute` deprecated, but its `exec` gives no plain rows and takes no lists of values.
+    execute = sqlalchemy.orm.Session.execute
+
+
+class Session(sqlmodel.ext.asyncio.session.AsyncSession):
+    """One unit of work's way to the database; only `storage` speaks SQL through it."""
+
+    sync_session_class = _SyncSession
+    execute = sqlalchemy.ext.asyncio.AsyncSession.execute
+
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -37,14 +63,31 @@ _PRAGMAS = (
 
 
 def store_url(settings: Settings) -> str:
-    """The database's address, with its password where it needs one."""
+    """The database's address, with its password where it needs one.
+
+    Raises:
+        ConfigError: `[storage] url` is no PostgreSQL address, or its password cannot be read.
+    """
     storage = settings.installation.storage
     if storage.url is None:
         return f"sqlite+aiosqlite:///{settings.directory / 'warmline.db'}"
-    url = make_url(storage.url).set(drivername="postgresql+asyncpg")
+    url = _postgresql(storage.url)
     if storage.password is not None:
         url = url.set(password=storage.password.read())
     return url.render_as_string(hide_password=False)
+
+
+def _postgresql(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        url = URL.create("unknown")
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise ConfigError(
+            "storage.url is not the address of a PostgreSQL database.",
+            do='Write it like "postgresql://warmline@localhost/warmline", or leave it out to use SQLite.',
+        )
+    return url.set(drivername="postgresql+asyncpg")
 
 
 class Store:
@@ -65,11 +108,12 @@ class Store:
 
         Raises:
             StoreTooNew: a newer Warmline has written it.
+            StorageError: it cannot be opened.
         """
         from storage.migrations import upgrade
 
+        await upgrade(url)
         parsed = make_url(url)
-        await upgrade(parsed)
         return cls(writing_engine(parsed), reading_engine(parsed))
 
     async def close(self) -> None:
@@ -83,32 +127,51 @@ class Store:
         return self._writer.dialect.name
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncIterator[Session]:
         """A session that sees one moment and cannot write."""
-        async with AsyncSession(self._readers, expire_on_commit=False) as session:
-            yield session
+        with in_words():
+            async with Session(self._readers, expire_on_commit=False) as session:
+                yield session
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[AsyncSession]:
+    async def work(self) -> AsyncIterator[Session]:
         """One unit of work: all of it is durable when the block has ended, or none of it where it raised."""
         async with self._turn:
             group = self._group or self._begin()
-            async with group.session.begin_nested():
-                yield group.session
-            group.session.expunge_all()
+            try:
+                with in_words():
+                    async with group.session.begin_nested():
+                        yield group.session
+            finally:
+                group.session.expunge_all()
         await asyncio.shield(group.committed)
         await self._tell()
 
     def _begin(self) -> _Group:
-        group = self._group = _Group(AsyncSession(self._writer, expire_on_commit=False))
+        group = self._group = _Group(Session(self._writer, expire_on_commit=False))
         group.committed = asyncio.create_task(self._commit(group))
         return group
 
     async def _commit(self, group: _Group) -> None:
         async with self._turn:  # first come, first served: after the works that already wait
             self._group = None
-            async with group.session:
-                await group.session.commit()
+            with in_words():
+                async with group.session:
+                    await group.session.commit()
+
+    async def scrub(self) -> None:
+        """Leaves nothing of what was erased in the write-ahead log (SQLite; PostgreSQL recycles its own)."""
+        while self.dialect == "sqlite":
+            async with self._turn:
+                if self._group is None:
+                    await self._empty_log()
+                    return
+            await asyncio.wait([self._group.committed])  # it holds the one connection that writes
+
+    async def _empty_log(self) -> None:
+        async with self._writer.connect() as connection:
+            raw = await connection.get_raw_connection()
+            await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
 
     async def _tell(self) -> None:
         async with self._changed:
@@ -122,13 +185,51 @@ class Store:
             return self.version
 
 
+@contextmanager
+def in_words(happened: str = "The database did not take it") -> Iterator[None]:
+    """Says in our words what a database could not do (a full disk, a lost server); our own mistakes stay as they are."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError):
+        raise
+    except (DBAPIError, PendingRollbackError, OSError) as error:
+        raise StorageError(
+            f"{happened} ({_why(error)}).",
+            "Nothing was half-written.",
+            "Check the disk or the database server.",
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    """The first reason, without the values that some drivers put into it: they are customers' words."""
+    earlier = error.__context__
+    while earlier is not None:  # a savepoint that cannot be undone hides what went wrong before
+        error = earlier if isinstance(earlier, DBAPIError) else error
+        earlier = earlier.__context__
+    if isinstance(error, DatabaseError) and error.orig is not None:
+        return str(error.orig).partition("\n")[0]
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return type((cause and cause.__cause__) or cause).__name__
+
+
 class _Group:
     """Works that share one transaction, each a savepoint in it, and the task that commits them."""
 
     committed: asyncio.Task[None]
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
+
+
+def migrating_engine(url: URL) -> AsyncEngine:
+    """An engine for migrations: SQLite would delete the children of a table that is rebuilt, so its keys are off."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_migration)
+        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
 
 
 def writing_engine(url: URL) -> AsyncEngine:
@@ -146,8 +247,9 @@ def reading_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=4, max_overflow=4)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_reader)
+        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     else:
-        engine = engine.execution_options(postgresql_readonly=True)
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
 
 
@@ -157,6 +259,12 @@ def _prepare_writer(connection: Any, record: Any) -> None:
         connection.execute(pragma)
 
 
+def _prepare_migration(connection: Any, record: Any) -> None:
+    _prepare_writer(connection, record)
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
 def _prepare_reader(connection: Any, record: Any) -> None:
+    connection.isolation_level = None
     for pragma in ("PRAGMA query_only=ON", "PRAGMA busy_timeout=5000", "PRAGMA wal_autocheckpoint=0"):
         connection.execute(pragma)

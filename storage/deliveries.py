@@ -7,7 +7,7 @@ writer), with a fence that rises at every claim.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -101,9 +101,11 @@ async def settle(
     return await changed(session, statement) == 1
 
 
-async def stranded(session: AsyncSession, now: datetime) -> list[Delivery]:
-    """Deliveries whose worker is gone: being sent, and their lease is over."""
-    statement = select(Delivery).where(col(Delivery.state) == DraftState.SENDING, col(Delivery.lease_until) <= now)
+async def stranded(session: AsyncSession, now: datetime | None) -> list[Delivery]:
+    """Deliveries whose worker is gone: being sent, and their lease is over (`now` None: whatever it says)."""
+    statement = select(Delivery).where(col(Delivery.state) == DraftState.SENDING)
+    if now is not None:
+        statement = statement.where(col(Delivery.lease_until) <= now)
     return list((await session.exec(statement)).all())
 
 
@@ -129,3 +131,13 @@ async def is_under_way(session: AsyncSession, draft_id: int) -> bool:
     """Whether a draft has a delivery that is neither done nor cancelled."""
     statement = select(Delivery.id).where(col(Delivery.draft_id) == draft_id, col(Delivery.state).in_(list(OPEN)))
     return (await session.exec(statement)).first() is not None
+
+
+async def of_drafts(session: AsyncSession, business_id: str, draft_ids: Sequence[int]) -> dict[int, Delivery]:
+    """The latest delivery of each of these drafts that has one, by the draft's id."""
+    statement = (
+        select(Delivery)
+        .where(col(Delivery.business_id) == business_id, col(Delivery.draft_id).in_(draft_ids))
+        .order_by(col(Delivery.id))
+    )
+    return {delivery.draft_id: delivery for delivery in (await session.exec(statement)).all()}

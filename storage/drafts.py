@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, func, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.models import Decision, Draft, Mention, Revision
+from storage.statements import insert_into, is_id
 from storage.states import OPEN, UNDECIDED, DraftState
 
 #: What `by` says of a wording that no person wrote.
@@ -20,8 +20,7 @@ WARMLINE = "warmline"
 
 async def propose(session: AsyncSession, draft: Mapping[str, Any]) -> Draft | None:
     """Stores a new draft with its first wording; None where the mention has an open one already."""
-    dialect = session.get_bind().dialect.name
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Draft).values(**draft)
+    statement = insert_into(session, Draft).values(**draft)
     row = (await session.execute(statement.on_conflict_do_nothing().returning(col(Draft.id)))).first()
     if row is None:
         return None
@@ -29,14 +28,23 @@ async def propose(session: AsyncSession, draft: Mapping[str, Any]) -> Draft | No
     return await session.get_one(Draft, row.id)
 
 
-async def get(session: AsyncSession, business_id: str, draft_id: int) -> tuple[Draft, Mention] | None:
-    """A draft of this business and its mention; None where there is none."""
+async def get(
+    session: AsyncSession, business_id: str, draft_id: int, *, hold: bool = False
+) -> tuple[Draft, Mention] | None:
+    """A draft of this business and its mention; None where there is none.
+
+    `hold` keeps other daemons on the same PostgreSQL from moving the draft until this work has ended.
+    """
+    if not is_id(draft_id):
+        return None
     statement = (
         select(Draft, Mention)
         .join(Mention, col(Mention.id) == col(Draft.mention_id))
         .where(col(Draft.id) == draft_id, col(Draft.business_id) == business_id)
         .execution_options(populate_existing=True)
     )
+    if hold:
+        statement = statement.with_for_update(of=Draft)
     row = (await session.exec(statement)).first()
     return None if row is None else (row[0], row[1])
 
@@ -163,3 +171,28 @@ async def recent_texts(session: AsyncSession, business_id: str, limit: int = 50)
         .limit(limit)
     )
     return list((await session.exec(statement)).all())
+
+
+async def latest(
+    session: AsyncSession, business_id: str, states: Collection[DraftState], limit: int
+) -> list[tuple[Draft, Mention]]:
+    """Of the newest drafts in `states` the ones that changed last, the last change first."""
+    statement = (
+        select(Draft, Mention)
+        .join(Mention, col(Mention.id) == col(Draft.mention_id))
+        .where(col(Draft.business_id) == business_id, col(Draft.state).in_(list(states)))
+        .order_by(col(Draft.id).desc())
+        .limit(limit * 5)  # a draft is decided within days, so the last changes are among the newest
+    )
+    newest = [(draft, mention) for draft, mention in (await session.exec(statement)).all()]
+    return sorted(newest, key=lambda pair: pair[0].changed_at, reverse=True)[:limit]
+
+
+async def newest_for(session: AsyncSession, business_id: str, mention_ids: Sequence[int]) -> dict[int, Draft]:
+    """The newest draft of each of these mentions that has one, by the mention's id."""
+    statement = (
+        select(Draft)
+        .where(col(Draft.business_id) == business_id, col(Draft.mention_id).in_(mention_ids))
+        .order_by(col(Draft.id))
+    )
+    return {draft.mention_id: draft for draft in (await session.exec(statement)).all()}

@@ -8,13 +8,10 @@ not validate: what comes from outside is validated before it gets here.
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import Enum
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Index, MetaData, Text, UniqueConstraint, text
-from sqlalchemy import Enum as Choice
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlmodel import Field
 
 from storage.assessment import (
     Assessment,
@@ -26,36 +23,8 @@ from storage.assessment import (
     SeverityKind,
     SeverityLevel,
 )
+from storage.record import Json, Record, choice
 from storage.states import OPEN, DraftState, PromiseState, SourceState
-
-NAMING = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-
-
-class Record(SQLModel):
-    """What all records share: named constraints, so that both databases migrate alike."""
-
-    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
-
-
-def choice(kind: type[Enum], name: str) -> Choice:
-    """A column that stores an enumeration's values and refuses others, on both databases."""
-    return Choice(
-        kind,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        validate_strings=True,
-        values_callable=lambda members: [str(member.value) for member in members],
-        length=24,
-    )
 
 
 class Business(Record, table=True):
@@ -144,6 +113,8 @@ class Mention(Record, table=True):
     #: JSON that the connector wants back when it answers.
     context: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     posted_at: datetime
+    #: The day it was posted, in the business's time zone; what the daily counts go by.
+    day: date
     heard_at: datetime
     edited_at: datetime | None = None
     gone_at: datetime | None = None
@@ -235,7 +206,7 @@ class Draft(Record, table=True):
         Index(
             "ix_draft_queue",
             "business_id",
-            text("worst DESC"),
+            "worst",
             "posted_at",
             "id",
             sqlite_where=_IS_OPEN,
@@ -262,6 +233,8 @@ class Draft(Record, table=True):
     due_at: datetime | None = None
     expires_at: datetime | None = None
     until: datetime | None = None
+    #: Only an owner decides about it, even when it was recalled or opened again.
+    for_owner: bool = False
     #: Why it stands where it stands, in the user's words (refused because…, rejected because…).
     note: str = Field(default="", sa_type=Text)
     #: Set by approval: who, and the hash that binds text, target, mention revision and account.

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.drafts import changed
 from storage.models import Draft, Promise
+from storage.statements import is_id
 from storage.states import PromiseState
 
 
@@ -42,6 +43,8 @@ async def of_draft(session: AsyncSession, business_id: str, draft_id: int) -> li
 
 async def close(session: AsyncSession, business_id: str, promise_id: int, state: PromiseState, now: datetime) -> bool:
     """Marks an open promise as kept or broken; False where it is not open, or not this business's."""
+    if not is_id(promise_id):
+        return False
     statement = (
         update(Promise)
         .where(
@@ -64,3 +67,11 @@ async def closed_between(
     )
     states = (await session.exec(statement)).all()
     return {state: states.count(state) for state in PromiseState}
+
+
+async def get(session: AsyncSession, business_id: str, promise_id: int) -> Promise | None:
+    """A promise of this business; None where there is none."""
+    if not is_id(promise_id):
+        return None
+    statement = select(Promise).where(col(Promise.id) == promise_id, col(Promise.business_id) == business_id)
+    return (await session.exec(statement)).first()

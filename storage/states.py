@@ -13,6 +13,9 @@
                      sending ─────────── confirm ──────────────► sent ──► visible | refused
                         └── lose ──► unconfirmed ── confirm ──────┘
 ```
+
+What only an owner may decide goes back to escalated, not to pending, when it
+is recalled or opened again.
 """
 
 from __future__ import annotations
