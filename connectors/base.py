@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import aiohttp
 from pydantic import BaseModel
 
+from config.secrets import Secret as Secret  # noqa: PLC0414 – plug-ins import only `connectors`
 from connectors.lengths import Counter
 
 #: JSON that only its connector understands: where the last fetch ended.
@@ -97,7 +99,8 @@ class Page:
 
     `more` says that the next fetch will bring something at once. A page with
     neither posts nor a new cursor is normal. `calls` and `cost` (in the
-    currency of the traits) say what it took.
+    currency of the traits; None: what the traits say that calls cost) say
+    what it took.
     """
 
     posts: Sequence[Post | Gone]
@@ -106,7 +109,7 @@ class Page:
     faults: Sequence[Fault] = ()
     gaps: Sequence[Gap] = ()
     calls: int = 1
-    cost: Decimal = Decimal(0)
+    cost: Decimal | None = None
 
 
 class RouteKind(StrEnum):
@@ -298,11 +301,16 @@ class Replier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a connector gets from the daemon: its source's name, the shared session, and the clock (aware, UTC)."""
+    """What a connector gets from the daemon.
+
+    Its source's name, the shared session, the clock (aware, UTC), and `home`,
+    the folder that relative paths in the configuration start from.
+    """
 
     source: str
     session: aiohttp.ClientSession
     now: Callable[[], datetime]
+    home: Path
 
 
 @dataclass(frozen=True, slots=True)
