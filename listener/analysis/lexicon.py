@@ -1,0 +1,155 @@
+"""The words that the first understanding goes by, all found in one pass; they stand in `words.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from itertools import accumulate
+from typing import Any
+
+from ahocorasick_rs import AhoCorasick
+
+from listener.analysis.folding import Folded, haystack
+
+#: Of longer texts the beginning and the end are judged.
+BEGINNING, END = 8_000, 2_000
+
+_NEGATED = re.compile(
+    r" (?:no|not|never|without|zero|t|nor|kein|keine|keinen|nicht|nie|sin|sans|pas|senza|non)"
+    r"(?: (?:a|an|any|get|got|had|have|been|the|my|too|very|so|really|that))? $"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where a phrase stands: from `start` to before `end` of the haystack, the spaces around it included."""
+
+    start: int
+    end: int
+
+
+class Reading:
+    """One text with the words that were found in it, by list ("complaint.strong")."""
+
+    def __init__(self, folded: Folded, hay: str, hits: dict[str, list[Hit]], idioms: Sequence[Hit]) -> None:
+        self._folded = folded
+        self._idioms = idioms
+        #: The haystack, its idioms blotted out.
+        self.hay = hay
+        self.hits = hits
+
+    @property
+    def literal(self) -> str:
+        """The text without its idioms, for a judge that takes every word at its word."""
+        kept, at = [], 0
+        for idiom in self._idioms:
+            start, end = self._folded.words_span(*self._words(idiom))
+            kept.append(self._folded.original[at : max(start, at)])
+            at = max(end, at)
+        return "".join(kept) + self._folded.original[at:]
+
+    def said(self, hits: Sequence[Hit]) -> tuple[str, ...]:
+        """The text's own words for `hits`, each once, at most five."""
+        words = []
+        for hit in sorted(hits, key=lambda hit: hit.start)[:20]:
+            start, end = self._folded.words_span(*self._words(hit))
+            words.append(" ".join(self._folded.original[start:end].split()))
+        return tuple(dict.fromkeys(words))[:5]
+
+    def _words(self, hit: Hit) -> tuple[int, int]:
+        first, last = (bisect_right(self._begins, at) - 1 for at in (hit.start, hit.end - 2))
+        return first, last
+
+    @cached_property
+    def _begins(self) -> list[int]:
+        return list(accumulate((len(word) + 1 for word in self._folded.words), initial=0))
+
+    def negated(self, hit: Hit) -> bool:
+        """Whether "no", "not" or "never" stands right before `hit`."""
+        return bool(_NEGATED.search(self.hay, max(hit.start - 30, 0), hit.start + 1))
+
+    def plain(self, *names: str) -> list[Hit]:
+        """What was found of these lists and is not negated."""
+        return [hit for name in names for hit in self.hits.get(name, ()) if not self.negated(hit)]
+
+
+class Lexicon:
+    """All lists of `words.toml`."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Any] = tomllib.loads(
+            resources.files("listener.analysis").joinpath("words.toml").read_text(encoding="utf-8")
+        )
+        written: dict[str, set[str]] = defaultdict(set)
+        for name, phrases in self._lists():
+            for phrase in phrases:
+                for form in spellings(phrase):
+                    written[form].add(name)
+        self._names = [sorted(names) for names in written.values()]
+        self._automaton = AhoCorasick(list(written))
+
+    def _lists(self) -> Iterator[tuple[str, list[str]]]:
+        for table, lists in self.tables.items():
+            if isinstance(lists, dict):
+                yield from ((f"{table}.{name}", phrases) for name, phrases in lists.items())
+
+    def read(self, text: str) -> Reading:
+        """What stands in `text`. Words inside an idiom are left out, unless their phrase is the idiom itself."""
+        if len(text) > BEGINNING + END:
+            text = f"{text[:BEGINNING]}\n\n{text[-END:]}"
+        folded = Folded(text)
+        hay = haystack(folded.words)
+        found = [
+            (self._names[number], Hit(start, hay.index(" ", end - 1) + 1))
+            for number, start, end in self._automaton.find_matches_as_indexes(hay, overlapping=True)
+        ]
+        idioms = {hit: None for names, hit in found if "idiom.joke" in names}
+        masked = _mask(hay, list(idioms)) if idioms else hay
+        hits: dict[str, list[Hit]] = defaultdict(list)
+        for names, hit in found:
+            if hit in idioms or masked[hit.start : hit.end] == hay[hit.start : hit.end]:
+                for name in names:
+                    hits[name].append(hit)
+        return Reading(folded, masked, dict(hits), list(idioms))
+
+
+def _mask(hay: str, idioms: Sequence[Hit]) -> str:
+    """`hay` with the letters of idioms blotted out; nothing moves."""
+    letters = list(hay)
+    for idiom in idioms:
+        letters[idiom.start + 1 : idiom.end - 1] = "_" * (idiom.end - idiom.start - 2)
+    return "".join(letters)
+
+
+def spellings(phrase: str) -> set[str]:
+    """How `phrase` may stand in a haystack: with or without its apostrophes, open at the end after a "*"."""
+    stem = phrase.endswith("*")
+    forms = {haystack(Folded(way).words) for way in (phrase.rstrip("*"), phrase.rstrip("*").replace("'", ""))}
+    return {form[:-1] if stem else form for form in forms}
+
+
+def compile_pattern(pattern: str, lists: dict[str, list[str]]) -> tuple[re.Pattern[str], frozenset[str]]:
+    """A pattern of `words.toml` as an expression over a haystack, and the lists without which it cannot fire."""
+    parts = ["(?<= )"]
+    needs: set[str] = set()
+    for part in pattern.split():
+        if part.startswith("{"):
+            needs.add(f"severe.{part[1:-1]}")
+            parts.append(_alternatives(form[1:] for phrase in lists[part[1:-1]] for form in spellings(phrase)))
+        elif part in (".", ".."):
+            parts.append(r"(?:\S{1,60} )" + ("?" if part == "." else "{0,4}?"))
+        else:
+            parts.append(_alternatives(form[1:] for word in part.split("|") for form in spellings(word)))
+    return re.compile("".join(parts)), frozenset(needs)
+
+
+def _alternatives(forms: Iterator[str]) -> str:
+    longest_first = sorted(set(forms), key=lambda form: (-len(form), form))
+    ways = (re.escape(form) + ("" if form.endswith(" ") else "[^ ]* ") for form in longest_first)
+    return f"(?:{'|'.join(ways)})"

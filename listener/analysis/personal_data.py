@@ -1,0 +1,142 @@
+"""Where a text holds personal data that has a shape: addresses, numbers, accounts. Names have none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from listener.analysis.folding import LONGEST
+from responders.drafting.base import Span
+
+#: How long an IBAN is, by country (the registry of ISO 13616).
+_IBAN_LENGTHS = {
+    **dict.fromkeys(("NO",), 15),
+    **dict.fromkeys(("BE",), 16),
+    **dict.fromkeys(("DK", "FI", "NL"), 18),
+    **dict.fromkeys(("AT", "LT", "LU", "EE"), 20),
+    **dict.fromkeys(("CH", "LI", "LV", "HR"), 21),
+    **dict.fromkeys(("BG", "DE", "GB", "GE", "IE", "ME", "RS"), 22),
+    **dict.fromkeys(("AE", "GI", "IL"), 23),
+    **dict.fromkeys(("AD", "CZ", "ES", "RO", "SA", "SE", "SK"), 24),
+    **dict.fromkeys(("PT",), 25),
+    **dict.fromkeys(("IS", "TR"), 26),
+    **dict.fromkeys(("FR", "GR", "IT", "MC", "SM"), 27),
+    **dict.fromkeys(("AL", "CY", "HU", "PL"), 28),
+    **dict.fromkeys(("MT",), 31),
+}
+
+_WORTH_A_LOOK = re.compile("[0-9@]")
+
+
+def _luhn(text: str) -> bool:
+    digits = [int(digit) for digit in re.sub("[^0-9]", "", text)]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return 13 <= len(digits) <= 19 and (sum(digits[::-2]) + sum(doubled)) % 10 == 0
+
+
+def _iban(text: str) -> int:
+    """How many characters of `text` are an IBAN, 0 where none begins here."""
+    length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+    places = [index for index, character in enumerate(text) if character != " "]
+    if not length or len(places) < length:
+        return 0
+    end = places[length - 1] + 1
+    plain = text[:end].replace(" ", "")
+    right = int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1
+    return end if right and not text[end : end + 1].isalnum() else 0
+
+
+def _whole(text: str) -> int:
+    return len(text)
+
+
+def _phone(text: str) -> int:
+    digits = sum(character.isdigit() for character in text)
+    return len(text) if 8 <= digits <= 15 else 0
+
+
+def _card(text: str) -> int:
+    return len(text) if _luhn(text) else 0
+
+
+_STREET = "Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Square|Sq|Terrace|Close|Crescent"
+
+#: By kind, what it looks like (the first group, where there is one) and how much of that is really it. The order
+#: decides where two overlap. Every repetition is bounded: the cost grows with the length only.
+_KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], int]], ...] = (
+    ("login", re.compile(r"\b[a-z][a-z0-9+.-]{1,10}://([^\s/@:]{1,100}:[^\s/@]{1,100})@", re.IGNORECASE), _whole),
+    ("email", re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}\b"), _whole),
+    ("iban", re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,34}", re.IGNORECASE), _iban),
+    ("card", re.compile(r"(?<![\w+.-])[2-6](?:[ -]?[0-9]){12,18}(?![\w-])"), _card),
+    ("ssn", re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])"), _whole),
+    (
+        "ip",
+        re.compile(
+            r"(?<![\w.])(?<!version )(?<!Version )(?<!v\. )(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}"
+            r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(?![\w-]|\.[0-9])"
+        ),
+        _whole,
+    ),
+    (
+        "order",
+        re.compile(
+            r"\b(?:order|invoice|booking|reservation|ticket|reference|bestellung|bestellnummer|rechnung|pedido|factura|"
+            r"commande|facture|ordine|fattura)(?: ?(?:number|no|nr|id|code|ref|n°)\b\.?)?(?: is| was| ist)? ?:? ?(#?(?=[A-Z-]{0,10}[0-9])[A-Z0-9-]{4,24})\b",
+            re.IGNORECASE,
+        ),
+        _whole,
+    ),
+    ("order", re.compile(r"(?<![\w&])#[0-9]{4,20}\b"), _whole),
+    (
+        "phone",
+        re.compile(
+            r"(?<![\w+.-])(?:"
+            r"(?:\+|00)[1-9](?:[ ./-]?\(?[0-9]\)?){7,13}"  # international
+            r"|(?:1[ .-])?\([2-9][0-9]{2}\) ?[0-9]{3}[ .-][0-9]{4}"  # North America
+            r"|(?:1[ .-])?[2-9][0-9]{2}([ .-])[0-9]{3}\1[0-9]{4}"
+            r"|\(?0[1-9][0-9]{0,4}\)?(?:[ ./-]?[0-9]){5,10}"  # national, with its leading zero
+            r")(?![\w-]|\.[0-9])"
+        ),
+        _phone,
+    ),
+    (
+        "address",
+        re.compile(rf"(?<![\w.])[0-9]{{1,5}}[a-z]? (?:[A-Z][\w'.-]{{1,30}} ){{1,3}}(?:{_STREET})\b"),
+        _whole,
+    ),
+    (
+        "address",
+        re.compile(
+            r"\b[A-ZÄÖÜ][\w.-]{1,40}?(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|damm) [0-9]{1,4}[a-z]?\b"
+            r"|\b[0-9]{1,4},? (?:rue|avenue|boulevard|impasse) (?:[\w'-]{1,30} ?){1,4}"
+            r"|\b(?:[Cc]alle|[Aa]venida|[Pp]laza|[Vv]ia|[Vv]iale|[Pp]iazza) (?:[\w'-]{1,30} ){1,4}?[0-9]{1,4}\b"
+        ),
+        _whole,
+    ),
+)
+
+
+def personal_data(text: str) -> list[Span]:
+    """The stretches of `text` that hold personal data, in order and without overlap."""
+    text = text[:LONGEST]
+    if not _WORTH_A_LOOK.search(text):
+        return []
+    found: list[tuple[int, int, Span]] = []
+    for order, (kind, shape, measure) in enumerate(_KINDS):
+        group = 1 if kind in ("login", "order") and shape.groups else 0
+        for match in shape.finditer(text):
+            if length := measure(match[group]):
+                start = match.start(group)
+                found.append((start, order, Span(start, start + length, kind)))
+    return _without_overlap(sorted(found, key=lambda each: each[:2]))
+
+
+def _without_overlap(found: list[tuple[int, int, Span]]) -> list[Span]:
+    """Of those that overlap, the one whose kind comes first."""
+    kept: list[tuple[int, Span]] = []
+    for _, order, span in found:
+        if not kept or kept[-1][1].end <= span.start:
+            kept.append((order, span))
+        elif order < kept[-1][0]:
+            kept[-1] = order, span
+    return [span for _, span in kept]
