@@ -12,19 +12,18 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from config.settings import BusinessSettings, Person
 from responders.cases import make_case
-from responders.drafting.base import Drafter, Finding, Level
-from responders.drafting.wording import wording
+from responders.drafting.base import Case, Drafter, Finding, Level
+from responders.drafting.wording import promised, wording
 from responders.errors import AlreadyDecided, DecisionError, NotAllowed, StaleRevision
-from storage import Author, Draft, Mention, Store, audit, deliveries, drafts, mentions, promises
+from storage import Author, Draft, Mention, Session, Store, audit, deliveries, drafts, mentions, promises
 from storage.states import MOVES, Action, DraftState, PromiseState, Role
+from storage.storable import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Choice:
 class _Situation:
     """Everything one decision is about, read in the transaction that takes it."""
 
-    session: AsyncSession
+    session: Session
     business: BusinessSettings
     person: Person
     choice: Choice
@@ -62,7 +61,8 @@ class _Situation:
 
     @property
     def to(self) -> DraftState:
-        return MOVES[self.draft.state, self.choice.action].to
+        to = MOVES[self.draft.state, self.choice.action].to
+        return DraftState.ESCALATED if to is DraftState.PENDING and self.draft.for_owner else to
 
 
 def bind(text: str, mention: Mention) -> str:
@@ -112,8 +112,10 @@ class Desk:
         """
         business = self._business(choice.business)
         person = self._person(business, choice.person)
+        said = {name: storable(getattr(choice, name)) for name in ("channel", "text", "reason", "link")}
+        choice = replace(choice, **said)
         async with self.store.work() as session:
-            found = await drafts.get(session, choice.business, choice.draft)
+            found = await drafts.get(session, choice.business, choice.draft, hold=True)
             if found is None:
                 raise NotAllowed("There is no such draft here.", do="Open the inbox to see what waits.")
             draft, mention = found
@@ -268,9 +270,10 @@ async def _take_edit(desk: Desk, situation: _Situation) -> dict[str, Any]:
 async def _take_approve(desk: Desk, situation: _Situation) -> dict[str, Any]:
     draft, mention, now = situation.draft, situation.mention, situation.now
     _refuse_void(draft, mention)
+    case = await make_case(situation.session, situation.business, mention, now)
     if draft.needs:
         raise NotAllowed(f"This draft is not ready: {draft.needs}", "It waits.", "Edit it, then approve.")
-    await _refuse_findings(desk, situation)
+    _refuse_findings(desk, situation, case)
     bound = bind(draft.text, mention)
     author = await situation.session.get(Author, mention.author_id) if mention.author_id else None
     await deliveries.enqueue(
@@ -288,7 +291,13 @@ async def _take_approve(desk: Desk, situation: _Situation) -> dict[str, Any]:
             "not_before": now + situation.business.reply.undo_for,
         },
     )
-    return {"approved_by": situation.person.name, "approved_hash": bound, "until": None, "note": ""}
+    return {
+        "approved_by": situation.person.name,
+        "approved_hash": bound,
+        "until": None,
+        "note": "",
+        "promises": promised(desk.drafter.commitments(draft.text, case)),  # "today" counts from now
+    }
 
 
 def _refuse_void(draft: Draft, mention: Mention) -> None:
@@ -300,8 +309,7 @@ def _refuse_void(draft: Draft, mention: Mention) -> None:
         raise NotAllowed(f"This cannot be answered: {mention.route_reason}", "Nothing was decided.")
 
 
-async def _refuse_findings(desk: Desk, situation: _Situation) -> None:
-    case = await make_case(situation.session, situation.business, situation.mention, situation.now)
+def _refuse_findings(desk: Desk, situation: _Situation, case: Case) -> None:
     blocks = [f for f in desk.drafter.check(situation.draft.text, case) if f.level is Level.BLOCK]
     is_owner = situation.person.role.value == Role.OWNER.value
     if is_owner and situation.choice.reason.strip():
@@ -323,6 +331,10 @@ async def _take_snooze(desk: Desk, situation: _Situation) -> dict[str, Any]:
         raise DecisionError("A snooze needs a time that lies ahead.", "The draft still waits.", "Choose a later time.")
     expires = situation.draft.expires_at
     return {"until": min(until, expires) if expires else until}
+
+
+async def _take_escalate(desk: Desk, situation: _Situation) -> dict[str, Any]:
+    return {"for_owner": True}
 
 
 async def _take_recall(desk: Desk, situation: _Situation) -> dict[str, Any]:
@@ -384,6 +396,7 @@ _TAKE: Mapping[Action, Callable[[Desk, _Situation], Awaitable[dict[str, Any]]]] 
     Action.APPROVE: _take_approve,
     Action.REJECT: _take_reject,
     Action.SNOOZE: _take_snooze,
+    Action.ESCALATE: _take_escalate,
     Action.RECALL: _take_recall,
     Action.CONFIRM: _take_confirm,
     Action.POSTED: _take_posted,
@@ -392,7 +405,7 @@ _TAKE: Mapping[Action, Callable[[Desk, _Situation], Awaitable[dict[str, Any]]]] 
 }
 
 
-async def make_promises(session: AsyncSession, draft: Draft, now: datetime) -> None:
+async def make_promises(session: Session, draft: Draft, now: datetime) -> None:
     """Turns what a published reply committed to into promises that somebody keeps."""
     rows = [
         {
@@ -408,7 +421,7 @@ async def make_promises(session: AsyncSession, draft: Draft, now: datetime) -> N
     await promises.add(session, rows)
 
 
-async def withdraw(session: AsyncSession, mention_ids: Sequence[int], note: str, now: datetime) -> int:
+async def withdraw(session: Session, mention_ids: Sequence[int], note: str, now: datetime) -> int:
     """Takes back the drafts of these mentions that nothing public has come of yet; gives how many."""
     if not mention_ids:
         return 0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from config.settings import BusinessSettings
 from connectors.base import Limit, RouteKind
 from connectors.lengths import Counter
 from responders.drafting.base import Case, Turn
-from storage import Author, Mention
+from storage import Author, Mention, Session
 from storage import drafts as drafts_of
 from storage import mentions as mentions_of
 
@@ -21,7 +19,7 @@ def limits(mention: Mention) -> tuple[Limit, ...]:
 
 
 async def make_case(
-    session: AsyncSession, business: BusinessSettings, mention: Mention, now: datetime, signer: str = ""
+    session: Session, business: BusinessSettings, mention: Mention, now: datetime, signer: str = ""
 ) -> Case:
     """All that a draft for `mention` may know; `signer` falls back to the voice's sign-off."""
     author = await session.get(Author, mention.author_id) if mention.author_id else None
@@ -44,7 +42,7 @@ async def make_case(
     )
 
 
-async def _thread(session: AsyncSession, mention: Mention) -> tuple[Turn, ...]:
+async def _thread(session: Session, mention: Mention) -> tuple[Turn, ...]:
     """What was said before between this author and us under the post that is answered, oldest first."""
     turns = []
     for earlier, reply, replied_at in await mentions_of.thread(session, mention):

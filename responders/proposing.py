@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import structlog
 
 from config.settings import BusinessSettings
 from responders.cases import make_case
-from responders.drafting.base import Abstention, Case, Drafter, Proposal
+from responders.drafting.base import Abstention, Case, Drafter, Finding, Proposal
 from responders.drafting.wording import wording
 from responders.escalation import needs_owner
 from storage import Mention, Store, audit, drafts, mentions
@@ -44,13 +44,13 @@ async def _draft_one(
 ) -> bool:
     async with store.read() as session:
         case = await make_case(session, business, mention, now)
-    answer = await drafter.draft(case)
-    row = _row(business, mention, answer, case, drafter, now)
+    row = _row(business, mention, *await _draft(drafter, case, mention), now)
     async with store.work() as session:
         fresh = await mentions.get(session, mention.business_id, mention.id or 0)
-        if fresh is None or fresh.revision != mention.revision or fresh.gone_at is not None:
+        if fresh is None or fresh.revision != mention.revision or not fresh.owed:
             return False  # it changed while we wrote: the next round drafts for what it says now
         draft = await drafts.propose(session, row)
+        await mentions.want_no_draft(session, [mention.id or 0])
         if draft is None:
             return False
         detail = {"mention": mention.id, "ready": not row["needs"]}
@@ -59,12 +59,24 @@ async def _draft_one(
     return True
 
 
+async def _draft(drafter: Drafter, case: Case, mention: Mention) -> tuple[Proposal | Abstention, Sequence[Finding]]:
+    """What the drafter answers, and what the rules say of it."""
+    try:
+        answer = await drafter.draft(case)
+        if isinstance(answer, Proposal):
+            return answer, answer.findings
+        return answer, drafter.check(answer.skeleton, case) if answer.skeleton else ()
+    except Exception:  # around one draft: a mention that a drafter stumbles over still reaches a person
+        log.exception("draft broke", mention=mention.id)
+        reason = "No draft could be made for this one, so the words are yours."
+        return Abstention(reason, case.assessment.language), ()
+
+
 def _row(
     business: BusinessSettings,
     mention: Mention,
     answer: Proposal | Abstention,
-    case: Case,
-    drafter: Drafter,
+    findings: Sequence[Finding],
     now: datetime,
 ) -> dict[str, Any]:
     for_owner = answer.for_owner or needs_owner(business, mention)
@@ -75,6 +87,7 @@ def _row(
         "state": DraftState.ESCALATED if for_owner else DraftState.PENDING,
         "language": answer.language,
         "reasons": list(answer.reasons),
+        "for_owner": for_owner,
         "worst": how_bad(mention),
         "posted_at": mention.posted_at,
         "created_at": now,
@@ -83,6 +96,5 @@ def _row(
         "expires_at": now + business.reply.expire_after,
     }
     if isinstance(answer, Abstention):
-        findings = drafter.check(answer.skeleton, case) if answer.skeleton else ()
         return row | wording(answer.skeleton, answer.reason, findings, ())
-    return row | wording(answer.text, "", answer.findings, answer.commitments)
+    return row | wording(answer.text, "", findings, answer.commitments)

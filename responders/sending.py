@@ -34,9 +34,10 @@ from connectors.base import (
 )
 from connectors.errors import ReplyDeferred, ReplyError, ReplyLost, SourceError
 from responders.approvals import bind, make_promises, withdraw
-from storage import Delivery, Draft, Mention, Store, audit, deliveries, drafts
+from storage import Delivery, Draft, Mention, Session, Store, audit, deliveries, drafts
 from storage.errors import StorageError
 from storage.states import MOVES, Action, DraftState
+from storage.storable import storable
 
 log = structlog.get_logger()
 
@@ -45,6 +46,8 @@ TIMEOUT = timedelta(seconds=30)
 LEASE = timedelta(seconds=90)
 #: Clean looks that must find nothing before a reply counts as not public.
 CLEAN_LOOKS = 2
+#: How long a reply waits when its source is off, so that it holds up no other.
+AWAY = timedelta(minutes=1)
 #: When a published reply is looked at again, after it was sent.
 VERIFY_AFTER = (10, 60, 600, 3600, 6 * 3600, 24 * 3600, 3 * 24 * 3600)
 
@@ -110,7 +113,7 @@ async def _claim(outbox: Outbox, delivery: Delivery, speaker: Speaker | None) ->
     """Takes a delivery if its approval still holds; durable when it returns. None: not ours to send."""
     now = outbox.now()
     async with outbox.store.work() as session:
-        found = await drafts.get(session, delivery.business_id, delivery.draft_id)
+        found = await drafts.get(session, delivery.business_id, delivery.draft_id, hold=True)
         if found is None:
             return None
         draft, mention = found
@@ -120,13 +123,14 @@ async def _claim(outbox: Outbox, delivery: Delivery, speaker: Speaker | None) ->
             return None
         action = Action.CLAIM if mention.route == RouteKind.API else Action.HAND_OFF
         if action is Action.CLAIM and speaker is None:
-            return None  # its source is off at the moment: the reply waits
-        to = MOVES[draft.state, action].to
-        if not await drafts.move(session, draft, to, now):
+            await _put_off(session, delivery, {"not_before": now + AWAY})
             return None
+        to = MOVES[draft.state, action].to
         lease_until = now + LEASE
         fence = await deliveries.claim(session, delivery, outbox.worker, lease_until, now)
         if not fence:
+            return None  # another worker was faster
+        if not await drafts.move(session, draft, to, now):
             raise StorageError("A reply's draft and its delivery disagree.", "Nothing was posted.")
         if action is Action.HAND_OFF:
             await deliveries.settle(session, delivery.id or 0, state=DraftState.SENDING, fence=fence, to=to)
@@ -223,7 +227,7 @@ async def _settle(
     promise: bool = False,
 ) -> bool:
     """Moves delivery and draft together, if this worker's claim still stands."""
-    now = outbox.now()
+    now, changes, note = outbox.now(), storable(changes), storable(note)
     to = MOVES[delivery.state, action].to
     async with outbox.store.work() as session:
         settled = await deliveries.settle(
@@ -248,9 +252,8 @@ async def recover(outbox: Outbox, *, everything: bool = False) -> int:
 
     Never straight back to approved: the request may have left before the crash.
     """
-    horizon = outbox.now() + LEASE * 2 if everything else outbox.now()
     async with outbox.store.read() as session:
-        stranded = await deliveries.stranded(session, horizon)
+        stranded = await deliveries.stranded(session, None if everything else outbox.now())
     for delivery in stranded:
         speaker = outbox.speaker(delivery.source_id)
         settle = speaker.traits.settle if speaker else Traits("").settle
@@ -266,7 +269,9 @@ async def look_for_lost(outbox: Outbox) -> int:
     settled = 0
     for delivery in waiting:
         speaker = outbox.speaker(delivery.source_id)
-        if speaker is not None:
+        if speaker is None:
+            await _postpone(outbox, delivery, {"not_before": outbox.now() + AWAY})
+        else:
             settled += await _reconcile(outbox, speaker, delivery)
     return settled
 
@@ -293,9 +298,13 @@ async def _reconcile(outbox: Outbox, speaker: Speaker, delivery: Delivery) -> bo
 
 async def _postpone(outbox: Outbox, delivery: Delivery, changes: Mapping[str, Any]) -> None:
     async with outbox.store.work() as session:
-        await deliveries.settle(
-            session, delivery.id or 0, state=delivery.state, fence=delivery.fence, to=delivery.state, changes=changes
-        )
+        await _put_off(session, delivery, changes)
+
+
+async def _put_off(session: Session, delivery: Delivery, changes: Mapping[str, Any]) -> None:
+    await deliveries.settle(
+        session, delivery.id or 0, state=delivery.state, fence=delivery.fence, to=delivery.state, changes=changes
+    )
 
 
 async def _look(speaker: Speaker, delivery: Delivery) -> Found | Absent | Unsure:
@@ -306,6 +315,9 @@ async def _look(speaker: Speaker, delivery: Delivery) -> Found | Absent | Unsure
         return Unsure(error.happened)
     except TimeoutError:
         return Unsure("The platform did not answer in time.")
+    except Exception as error:  # around one delivery: a connector's bug must not hold up the others
+        log.exception("look broke", delivery=delivery.id)
+        return Unsure(f"Something unexpected happened ({type(error).__name__}).")
 
 
 async def verify_sent(outbox: Outbox) -> int:
@@ -315,7 +327,9 @@ async def verify_sent(outbox: Outbox) -> int:
     settled = 0
     for delivery in waiting:
         speaker = outbox.speaker(delivery.source_id)
-        if speaker is not None and delivery.receipt_id:
+        if speaker is None:
+            await _postpone(outbox, delivery, {"not_before": outbox.now() + AWAY})
+        else:
             settled += await _verify(outbox, speaker, delivery)
     return settled
 
@@ -326,6 +340,9 @@ async def _verify(outbox: Outbox, speaker: Speaker, delivery: Delivery) -> bool:
         async with asyncio.timeout(TIMEOUT.total_seconds()):
             status = await speaker.status(receipt)
     except (SourceError, ReplyError, TimeoutError):
+        status = Status(Visibility.UNKNOWN)
+    except Exception:  # around one delivery: a connector's bug must not hold up the others
+        log.exception("look broke", delivery=delivery.id)
         status = Status(Visibility.UNKNOWN)
     if status.visibility is Visibility.VISIBLE:
         return await _settle(outbox, delivery, Action.SHOW, {}, note="")
