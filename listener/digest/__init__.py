@@ -1,0 +1,1 @@
+"""The owner's week: composed once, sent once, and honest about what it does not know."""
