@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from config.durations import Span
 from config.settings import DAYS, BusinessSettings, Place
 
-#: A business that opens never within two weeks is treated as always open.
-_HORIZON = 15
+#: A business that is never open for so many days is treated as always open.
+_HORIZON = 400
 
 
 def due_at(heard: datetime, business: BusinessSettings, place: str = "") -> datetime:
@@ -23,11 +23,13 @@ def due_at(heard: datetime, business: BusinessSettings, place: str = "") -> date
     location = next((each for each in business.places if each.name == place), None) or next(iter(business.places), None)
     if location is None or not location.hours:
         return heard + left
+    since = heard
     for opens, closes in _openings(location, heard, business.business.zone):
-        available = closes - max(opens, heard)
-        if available >= left:
-            return max(opens, heard) + left
-        left -= max(available, timedelta(0))
+        since = max(since, opens)  # hours past midnight may reach into those of the next day
+        if closes - since >= left:
+            return since + left
+        left -= max(closes - since, timedelta(0))
+        since = max(since, closes)
     return heard + business.reply.within
 
 
@@ -51,7 +53,7 @@ def hours_on(place: Place, day: date) -> Span | None:
     weekday = day.weekday()
     for key, hours in place.hours.items():
         first, _, last = key.partition("-")
-        start, end = DAYS.index(first), DAYS.index(last or first)  # type: ignore[arg-type]
+        start, end = DAYS.index(first), DAYS.index(last or first)
         if (start <= weekday <= end) if start <= end else (weekday >= start or weekday <= end):
             return hours
     return None

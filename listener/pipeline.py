@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+import structlog
 
 from config.settings import BusinessSettings, SourceTable
-from connectors.base import Gone, Page, Post, Route, RouteKind
+from connectors.base import Author, Gone, Page, Post, Route, RouteKind
 from listener.analysis.assessing import Assessor
 from listener.analysis.matching import Matcher
+from listener.digest.quotes import forget_quotes
 from listener.due import due_at
 from responders.approvals import withdraw
-from storage import Source, alerts, mentions, sources
-from storage.assessment import Assessment, Intent, SeverityLevel
+from storage import Session, Source, alerts, mentions, sources
+from storage.assessment import Assessment, Intent
 from storage.models import assessment_columns
+from storage.storable import storable
+
+log = structlog.get_logger()
 
 #: Longer posts are kept in full up to here; what a platform calls a post is far shorter.
 LONGEST = 100_000
@@ -51,19 +55,28 @@ class Heard:
     passed: int = 0
 
 
-async def hear(session: AsyncSession, page: Page, ear: Ear, understanding: Understanding, now: datetime) -> Heard:
+async def hear(session: Session, page: Page, ear: Ear, understanding: Understanding, now: datetime) -> Heard:
     """Stores what `page` says about the business; repeats are dropped, edits void drafts, vanished posts withdraw them."""
     heard = Heard()
     for fault in page.faults:
-        await sources.keep_sample(session, ear.source.id or 0, fault.external_id, fault.reason, fault.sample, now)
+        external_id, reason, sample = storable([fault.external_id, fault.reason, fault.sample])
+        await sources.keep_sample(session, ear.source.id or 0, external_id, reason, sample, now)
     for platform in sorted({post.platform for post in page.posts}):
-        of_platform = [post for post in page.posts if post.platform == platform]
+        of_platform = [_storable_post(post) for post in page.posts if post.platform == platform]
         await _hear_platform(session, platform, of_platform, ear, understanding, now, heard)
     return heard
 
 
+def _storable_post(post: Post | Gone) -> Post | Gone:
+    if not isinstance(post, Post):
+        return replace(post, external_id=storable(post.external_id))
+    author = Author(**storable(asdict(post.author))) if post.author else None
+    names = ("external_id", "text", "url", "title", "language", "in_reply_to", "account", "place", "context", "rating")
+    return replace(post, author=author, **{name: storable(getattr(post, name)) for name in names})
+
+
 async def _hear_platform(
-    session: AsyncSession,
+    session: Session,
     platform: str,
     arrived: Sequence[Post | Gone],
     ear: Ear,
@@ -76,25 +89,39 @@ async def _hear_platform(
     business_id = ear.business.id
     standing = await mentions.known(session, business_id, platform, list(latest))
     erased = await mentions.erased(session, business_id, platform, [post.external_id for post in posts])
-    await _hear_ourselves(session, platform, posts, ear, now)
     rows = []
     for post in posts:
         if post.external_id in erased or _is_ours(post, ear.business):
             continue
+        try:
+            row = _understand(post, standing.get(post.external_id), ear, understanding, now)
+        except Exception as error:  # around one post: what we stumble over is kept, and the rest is heard
+            log.exception("post not understood", source=ear.source.name)
+            reason = f"It could not be understood ({type(error).__name__})."
+            await sources.keep_sample(session, ear.source.id or 0, post.external_id, reason, _sample(post), now)
+            continue
         known = standing.get(post.external_id)
-        if known is not None:
-            await _hear_again(session, known, post, ear, understanding, now, heard)
-        elif (spans := _matched(post, ear, understanding)) is not None:
-            rows.append(_row(post, spans, ear, understanding, now))
+        if row is None:
+            heard.passed += known is None
+        elif known is None:
+            rows.append(row)
         else:
-            heard.passed += 1
+            await _hear_again(session, known, row, ear, now, heard)
     ids = await mentions.insert(session, rows)
     heard.new += ids
     await _tell_of_crises(session, ear.business, ids, now)
+    await _hear_ourselves(session, platform, posts, ear, now)
     vanished = [post.external_id for post in latest.values() if isinstance(post, Gone)]
     gone = await mentions.gone(session, business_id, platform, vanished, now) if vanished else []
     await withdraw(session, gone, "The post is gone from its platform.", now)
+    await forget_quotes(session, ear.business, gone)
     heard.gone += gone
+
+
+def _sample(post: Post) -> str:
+    """What is kept of a post; it names the author, so that it goes when they ask to be forgotten."""
+    author = (post.author.external_id, post.author.handle, post.author.name) if post.author else ()
+    return "\n".join(filter(None, (*author, post.title, post.text)))[:2000]
 
 
 def _is_ours(post: Post, business: BusinessSettings) -> bool:
@@ -103,12 +130,26 @@ def _is_ours(post: Post, business: BusinessSettings) -> bool:
     return post.own or (bool(handle) and handle in {name.lstrip("@").casefold() for name in business.business.accounts})
 
 
-async def _hear_ourselves(session: AsyncSession, platform: str, posts: Sequence[Post], ear: Ear, now: datetime) -> None:
+async def _hear_ourselves(session: Session, platform: str, posts: Sequence[Post], ear: Ear, now: datetime) -> None:
     """Withdraws the drafts for what a colleague has already answered on the platform itself."""
     answered = [post.in_reply_to for post in posts if post.in_reply_to and _is_ours(post, ear.business)]
     if answered:
-        known = await mentions.known(session, ear.business.id, platform, answered)
-        await withdraw(session, [each.id for each in known.values()], "It was already answered on the platform.", now)
+        known = [each.id for each in (await mentions.known(session, ear.business.id, platform, answered)).values()]
+        await mentions.want_no_draft(session, known)
+        await withdraw(session, known, "It was already answered on the platform.", now)
+
+
+def _understand(
+    post: Post, known: mentions.Known | None, ear: Ear, understanding: Understanding, now: datetime
+) -> dict[str, Any] | None:
+    """The columns of a mention; None for a post that we keep as it is, or that does not concern the business."""
+    if known is not None:
+        said = (post.title[:500], post.text[:LONGEST], post.rating)
+        if not known.gone and (known.title, known.text, known.rating) == said:
+            return None
+        return _content(post, _matched(post, ear, understanding) or [], ear, understanding, now)
+    spans = _matched(post, ear, understanding)
+    return None if spans is None else _row(post, spans, ear, understanding, now)
 
 
 def _matched(post: Post, ear: Ear, understanding: Understanding) -> list[list[int]] | None:
@@ -131,28 +172,30 @@ def _assess(post: Post, understanding: Understanding) -> Assessment:
     return understanding.assessor.assess(text, rating=post.rating, platform=post.platform, language=post.language)
 
 
-def _content(post: Post, assessment: Assessment, ear: Ear) -> dict[str, Any]:
+def _content(
+    post: Post, spans: list[list[int]], ear: Ear, understanding: Understanding, now: datetime
+) -> dict[str, Any]:
     """The columns of a mention that change when its author edits it."""
-    route = ear.route(post)
+    route, assessment = ear.route(post), _assess(post, understanding)
     return {
         "text": post.text[:LONGEST],
         "title": post.title[:500],
         "url": post.url,
         "rating": post.rating,
         "context": dict(post.context),
+        "matched": spans,
         "route": route.kind.value,
         "route_reason": route.reason,
         "limits": [[limit.counter.value, limit.at_most] for limit in route.limits],
         "opening": route.opening,
+        "owed": _wants_reply(route, assessment, post.posted_at or now, ear.business, now),
         **assessment_columns(assessment),
     }
 
 
 def _row(post: Post, spans: list[list[int]], ear: Ear, understanding: Understanding, now: datetime) -> dict[str, Any]:
-    assessment = _assess(post, understanding)
-    content = _content(post, assessment, ear)
     posted_at = min(post.posted_at or now, now + timedelta(days=1))
-    return content | {
+    return _content(post, spans, ear, understanding, now) | {
         "business_id": ear.business.id,
         "source_id": ear.source.id,
         "author": asdict(post.author) if post.author else None,
@@ -162,57 +205,39 @@ def _row(post: Post, spans: list[list[int]], ear: Ear, understanding: Understand
         "place": post.place,
         "account": post.account,
         "posted_at": posted_at,
+        "day": posted_at.astimezone(ear.business.business.zone).date(),
         "heard_at": now,
         "checked_at": now,
         "edited_at": post.edited_at,
-        "matched": spans,
-        "owed": _wants_reply(content["route"], assessment, posted_at, ear.business, now),
         "due_at": due_at(now, ear.business, post.place),
     }
 
 
 def _wants_reply(
-    route: str, assessment: Assessment, posted_at: datetime, business: BusinessSettings, now: datetime
+    route: Route, assessment: Assessment, posted_at: datetime, business: BusinessSettings, now: datetime
 ) -> bool:
     """Spam, what cannot be answered, and what is older than a draft may wait are heard but not answered."""
     return (
-        route != RouteKind.NONE
+        route.kind is not RouteKind.NONE
         and assessment.intent is not Intent.SPAM
         and now - posted_at < business.reply.expire_after
     )
 
 
 async def _hear_again(
-    session: AsyncSession,
-    known: mentions.Known,
-    post: Post,
-    ear: Ear,
-    understanding: Understanding,
-    now: datetime,
-    heard: Heard,
+    session: Session, known: mentions.Known, columns: Mapping[str, Any], ear: Ear, now: datetime, heard: Heard
 ) -> None:
-    """A post that we know: nothing happens unless its author changed what it says."""
-    if not known.gone and known.text == post.text[:LONGEST] and known.rating == post.rating:
-        return
-    assessment = _assess(post, understanding)
-    spans = _matched(post, ear, understanding) or []
-    columns = _content(post, assessment, ear) | {"matched": spans, "gone_at": None}
-    posted_at = min(post.posted_at or now, now)
-    columns["owed"] = _wants_reply(columns["route"], assessment, posted_at, ear.business, now)
-    await mentions.edit(session, known.id, columns, post.edited_at or now)
+    """Keeps what the author has changed; a draft for what they said before is void."""
+    await mentions.edit(session, known.id, {**columns, "gone_at": None}, now)
     await withdraw(session, [known.id], "The author has edited the post.", now)
     await _tell_of_crises(session, ear.business, [known.id], now)
     heard.edited.append(known.id)
 
 
-async def _tell_of_crises(session: AsyncSession, business: BusinessSettings, ids: Sequence[int], now: datetime) -> None:
+async def _tell_of_crises(session: Session, business: BusinessSettings, ids: Sequence[int], now: datetime) -> None:
     """Raises an alert for each critical mention, in the same transaction: a crisis cannot be stored and not told."""
-    for mention_id in ids:
-        mention = await mentions.get(session, business.id, mention_id)
-        if mention is None or mention.severity_level < SeverityLevel.CRITICAL:
-            continue
+    for mention in await mentions.critical(session, ids) if ids else ():
         kinds = " and ".join(mention.severity_kinds) or "severity"
         text = f"A mention on {mention.platform} may be a crisis ({kinds}). Please look at it now."
-        await alerts.raise_once(
-            session, business.id, f"critical mention {mention_id}", text, now, critical=True, mention_id=mention_id
-        )
+        key = f"critical mention {mention.id}"
+        await alerts.raise_once(session, business.id, key, text, now, critical=True, mention_id=mention.id)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from connectors.base import Connector, Gap, Page
 from connectors.errors import (
@@ -20,8 +19,9 @@ from connectors.errors import (
     SourceUnavailable,
 )
 from listener.pipeline import Ear, Heard, Understanding, hear
-from storage import Source, Store, mentions, sources
+from storage import Session, Source, Store, mentions, sources
 from storage.states import SourceState
+from storage.storable import storable
 
 log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ async def hear_page(
     async with store.work() as session:
         heard = await hear(session, page, listening.ear, understanding, now)
         if page.cursor is not None:
-            await sources.move_cursor(session, source.id or 0, dict(page.cursor))
+            await sources.move_cursor(session, source.id or 0, storable(page.cursor))
         for gap in page.gaps:
             await _keep_gap(session, source, gap)
         await _pay(session, listening, page, now)
@@ -102,13 +102,13 @@ async def _cursor(store: Store, source: Source) -> dict[str, object] | None:
     return record.cursor if record else None
 
 
-async def _keep_gap(session: AsyncSession, source: Source, gap: Gap) -> None:
+async def _keep_gap(session: Session, source: Source, gap: Gap) -> None:
     await sources.add_gap(session, source.id or 0, gap.since or gap.until, gap.until, gap.reason)
 
 
-async def _pay(session: AsyncSession, listening: Listening, page: Page, now: datetime) -> None:
+async def _pay(session: Session, listening: Listening, page: Page, now: datetime) -> None:
     traits = listening.connector.traits
-    cost = page.cost or traits.cost_per_call * page.calls
+    cost = traits.cost_per_call * page.calls if page.cost is None else page.cost
     await sources.spend(
         session,
         listening.ear.source.id or 0,
@@ -143,9 +143,11 @@ async def _failed(listening: Listening, store: Store, error: SourceError, now: d
         record = await sources.get(session, source.business_id, source.name)
         failures = record.failures if record else 0
         state = SourceState.DENIED if isinstance(error, SourceDenied) else SourceState.FAULTY
-        is_news = await sources.failed(session, source.id or 0, state, str(error), _next_try(error, failures, now), now)
+        fault, next_at = storable(str(error)), _next_try(error, failures, now)
+        is_news = await sources.failed(session, source.id or 0, state, fault, next_at, now)
         if isinstance(error, SourceChanged) and error.sample:
-            await sources.keep_sample(session, source.id or 0, "", error.happened, error.sample, now)
+            happened, sample = storable([error.happened, error.sample])
+            await sources.keep_sample(session, source.id or 0, "", happened, sample, now)
     if is_news:
         log.warning("source failed", source=source.name, kind=type(error).__name__, fault=error.happened)
     return str(error)
@@ -157,7 +159,7 @@ def _next_try(error: SourceError, failures: int, now: datetime) -> datetime | No
         return None
     if isinstance(error, SourceLimited) and error.retry_at is not None:
         return max(error.retry_at, now + timedelta(seconds=1))
-    wait = min(FIRST_WAIT * 2 ** min(failures, 10), LONGEST_WAIT)
+    wait = min(FIRST_WAIT * (1 << min(failures, 10)), LONGEST_WAIT)
     return now + wait * random.uniform(0.8, 1.2)  # noqa: S311 – spreads retries, hides nothing
 
 
