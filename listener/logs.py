@@ -70,7 +70,7 @@ def start_logging(level: str, stream: IO[str] | None = None) -> None:
     root.setLevel(max(logging.INFO, ours))  # what libraries say while debugging holds tokens and whole answers
     for package in ("config", "storage", "connectors", "responders", "listener"):
         logging.getLogger(package).setLevel(ours)
-    for noisy in ("aiosqlite", "apscheduler", "asyncio", "aiohttp.access", "urllib3", "alembic"):
+    for noisy in ("aiosqlite", "apscheduler", "asyncio", "aiohttp.access", "urllib3", "httpx", "websockets", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

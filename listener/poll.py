@@ -60,7 +60,7 @@ async def poll(listening: Listening, store: Store, understanding: Understanding,
         if await _is_over_budget(listening, store, now()):
             return Polled(source.name, total, fault="its budget for this month is spent")
         try:
-            page = await listening.connector.fetch(await _cursor(store, source))
+            page = await listening.connector.fetch(await stored_cursor(store, source))
         except SourceError as error:
             return Polled(source.name, total, fault=await _failed(listening, store, error, now()))
         except Exception as error:  # around one poll: a connector's bug must not stop the others
@@ -96,7 +96,8 @@ async def hear_page(
     return heard
 
 
-async def _cursor(store: Store, source: Source) -> dict[str, object] | None:
+async def stored_cursor(store: Store, source: Source) -> dict[str, object] | None:
+    """Where the last stored page of a source ended; None before the first."""
     async with store.read() as session:
         record = await sources.get(session, source.business_id, source.name)
     return record.cursor if record else None

@@ -14,7 +14,7 @@ from connectors.base import Streamer
 from connectors.errors import SourceError
 from listener.health import Metrics
 from listener.household import Household
-from listener.poll import Listening, Polled, hear_page, poll, recheck
+from listener.poll import Listening, Polled, hear_page, poll, recheck, stored_cursor
 from listener.schedule import Schedule
 from storage import sources
 
@@ -76,8 +76,9 @@ class Rounds:
         household, source_id = self._household, listening.ear.source.id or 0
         pause = FIRST_PAUSE
         while household.listening.get(source_id) is listening:
+            cursor = await stored_cursor(household.store, listening.ear.source)
             try:
-                async for page in listening.connector.stream(None):  # type: ignore[attr-defined]
+                async for page in listening.connector.stream(cursor):  # type: ignore[attr-defined]
                     await hear_page(listening, page, household.store, household.understanding, household.now())
                     pause = FIRST_PAUSE
             except SourceError as error:

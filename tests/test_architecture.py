@@ -24,6 +24,8 @@ ONLY_IN = {
     "sqlalchemy": "storage/",
     "sqlmodel": "storage/",
     "apscheduler": "listener/schedule.py",
+    "atproto": "connectors/bluesky",
+    "atproto_client": "connectors/bluesky",
     "mastodon": "connectors/mastodon",
     "praw": "connectors/reddit",
     "tweepy": "connectors/x",
