@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ class House:
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """What the terminal would ask."""
-        return asyncio.run(control.ask(self.folder / "data", operation, arguments))
+        with ThreadPoolExecutor(1) as apart:  # a browser's library keeps a loop on this thread
+            return apart.submit(asyncio.run, control.ask(self.folder / "data", operation, arguments)).result()
 
     def decide(self, verb: str, draft: str, person: str = "Mia", **more: Any) -> Any:
         number, revision = draft.split(".")
