@@ -14,5 +14,10 @@ def wording(text: str, needs: str, findings: Sequence[Finding], commitments: Seq
         "text": text,
         "needs": needs,
         "findings": [{"rule": f.rule, "level": f.level.value, "says": f.says} for f in findings],
-        "promises": [{"what": c.what, "within": c.within.total_seconds()} for c in commitments],
+        "promises": promised(commitments),
     }
+
+
+def promised(commitments: Sequence[Commitment]) -> list[dict[str, Any]]:
+    """What a text commits to, as it is kept with a draft; the time (seconds) counts from when it is posted."""
+    return [{"what": each.what, "within": each.within.total_seconds()} for each in commitments]

@@ -1,0 +1,124 @@
+"""The concrete points of a mention: what went wrong or was liked, as far as it can be named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from responders.drafting.base import Case
+from responders.drafting.packs import Frame, Pack
+from responders.drafting.slots import Line, person_in, things_in
+from responders.drafting.words import LONGEST, content, sentences
+
+#: More points than this make a list, not a reply.
+MOST = 3
+#: A denial ("not cold") stands within so many characters before what it denies.
+_DENIED_WITHIN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing that can be named: `says` fits after "I'm sorry about", `at` is where the mention holds it."""
+
+    name: str
+    says: str
+    family: str = ""
+    at: int = 0
+    end: int = 0
+    weak: bool = False
+    owner: bool = False
+
+
+def points(case: Case, pack: Pack) -> list[Point]:
+    """What went wrong, in the mention's order, at most three; a business's own frames before the pack's."""
+    frames = (*own_frames(case, "complaint"), *pack.frames)
+    found = list(_found(case, frames, pack))
+    strong = [point for point in found if not point.weak]
+    kept = _each_once(strong or found, pack)
+    return sorted(kept[:MOST], key=lambda point: point.at)
+
+
+def liked(case: Case, pack: Pack) -> list[Point]:
+    """What is praised, in the mention's order, at most two."""
+    frames = (*own_frames(case, "praise"), *pack.praises)
+    return _each_once(sorted(_found(case, frames, pack), key=lambda point: point.at), pack)[:2]
+
+
+def own_frames(case: Case, of: str) -> Iterator[Frame]:
+    """The frames that the business file adds; each finds its words as whole words, "*" for any ending."""
+    for table in getattr(case.business, "frames", ()):
+        if table.of == of:
+            yield Frame(
+                name=table.about, family="own", match=tuple(_spelled(word) for word in table.words), says=table.says
+            )
+
+
+def _spelled(word: str) -> str:
+    bare = re.escape(word.removesuffix("*")).replace(r"\ ", r"\s+")
+    return rf"(?<!\w){bare}" + ("" if word.endswith("*") else r"(?!\w)")
+
+
+def _found(case: Case, frames: Sequence[Frame], pack: Pack) -> Iterator[Point]:
+    """A point for each frame that speaks; what one has matched is not matched again."""
+    text, denied = case.mention[:LONGEST], pack.find("denied")
+    person, only = person_in(case), _only_product(case, pack)
+    offset = 0
+    for sentence in sentences(text, pack):
+        offset = max(text.find(sentence, offset), 0)
+        line = Line(sentence, case, pack, person, only)
+        taken: list[tuple[int, int]] = []
+        for frame in frames:
+            for match in _matches(frame, sentence):
+                if denied.search(sentence[: match.start()][-_DENIED_WITHIN:]) or _overlaps(match, taken):
+                    continue
+                if says := said(frame, line.fill(match)):
+                    at, end = offset + match.start(), offset + match.end()
+                    taken.append(match.span())
+                    yield Point(frame.name, says, frame.family, at, end, frame.weak, frame.owner)
+                    break
+
+
+def _only_product(case: Case, pack: Pack) -> str:
+    """The business's product that the mention is about, where it names just one."""
+    named = {each.says for each in things_in(case.mention, case, pack) if each.ours}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _matches(frame: Frame, sentence: str) -> Iterator[re.Match[str]]:
+    for search in frame.searches:
+        yield from search.finditer(sentence)
+
+
+def _overlaps(match: re.Match[str], taken: Iterable[tuple[int, int]]) -> bool:
+    return any(match.start() < end and start < match.end() for start, end in taken)
+
+
+def said(frame: Frame, filled: dict[str, str]) -> str:
+    """The fullest of the frame's phrases whose slots are all filled; empty: none."""
+    for says, slots in frame.phrases:
+        if all(filled.get(slot) for slot in slots):
+            return says.format_map(filled)
+    return ""
+
+
+def _each_once(found: Iterable[Point], pack: Pack) -> list[Point]:
+    """Each frame once, and no point that adds no word to those before it."""
+    kept: list[Point] = []
+    said_so_far: set[str] = set()
+    for point in found:
+        named = content(point.says, pack)
+        if point.name not in {one.name for one in kept} and not (named and named <= said_so_far):
+            kept.append(point)
+            said_so_far |= named
+    return kept
+
+
+def product_of(case: Case, pack: Pack) -> str:
+    """The first of the business's products that the mention names; empty: none."""
+    return next((each.says for each in things_in(case.mention, case, pack) if each.ours), "")
+
+
+def thing_of(case: Case, pack: Pack) -> str:
+    """The first product, else the first thing, that the mention names; empty: none."""
+    return product_of(case, pack) or next((each.says for each in things_in(case.mention, case, pack)), "")

@@ -1,0 +1,375 @@
+"""From a reading to what could be said: a plan for each kind of answer, its wordings in tiers, the fullest first."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from responders.drafting import house, knowledge
+from responders.drafting.frames import Point
+from responders.drafting.packs import Family
+from responders.drafting.triage import Kind, Reading
+from responders.drafting.words import capitalised, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What could be said, and what is missing where none of it will do.
+
+    `tiers` are wordings, the fullest first; those of one tier say the same.
+    `before` and `after` are the skeleton's halves around the person's line.
+    """
+
+    tiers: Iterable[Iterable[str]]
+    lacks: str
+    reasons: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+    for_owner: bool = False
+
+
+UNCLEAR = Plan((), "It is not clear what the author wants. Answer it if it needs an answer.")
+_UNANSWERABLE = Plan((), "It cannot be answered where it stands.")
+_NOTHING_NAMED = "Needs your line: nothing was found that the reply could name. Say what went wrong, in your own words."
+
+
+def plan(reading: Reading) -> Plan:
+    """What could be said to this."""
+    return _PLANS[reading.kind](reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The wordings of one case: chosen for its register and warmth, each list beginning elsewhere for another mention."""
+
+    reading: Reading
+    seed: int = field(default=0)
+
+    def say(self, move: str) -> list[str]:
+        """The wordings of `move`, rotated; calm ones only where the tone guide or a death asks for it."""
+        reading = self.reading
+        own: Mapping[str, Sequence[str]] = getattr(reading.case.business, "phrases", None) or {}
+        wordings = [*own.get(move, ()), *reading.pack.said(move, informal=reading.informal)]
+        calm = reading.loss or reading.case.business.voice.warmth == "plain"
+        return self.turn([wording for wording in wordings if not (calm and "!" in wording)] or wordings[:1])
+
+    def turn(self, wordings: Sequence[str]) -> list[str]:
+        """`wordings` from another beginning, the same for the same mention."""
+        at = self.seed % len(wordings) if wordings else 0
+        return [*wordings[at:], *wordings[:at]]
+
+
+def voice_of(reading: Reading) -> Voice:
+    """The voice for a case; it depends on nothing but what the mention says."""
+    return Voice(reading, zlib.crc32(reading.case.mention.encode("utf-8", "surrogatepass")))
+
+
+# --- What comes next ---------------------------------------------------------------------------------
+
+
+def _after(said: Sequence[str]) -> list[str]:
+    return [f" {each}" if each else "" for each in said]
+
+
+def _following(reading: Reading, family: Family | None) -> list[list[str]]:
+    """What may come next, each with a space before it: explained, promised and with a way to us; then less."""
+    voice, case, pack = voice_of(reading), reading.case, reading.pack
+    explains, promise = knowledge.explanation(case, pack), knowledge.promise_for(case, pack, family)
+    pledges = [wording.format(promise=promise) for wording in voice.say("promise")] if promise else []
+    ways = _ways(reading, family, promise) if not promise or (family and family.private) else []
+    fullest = ways or pledges or [""]
+    tiers = [[" ".join(part for part in (explains, said) if part) for said in fullest], fullest, pledges, [""]]
+    unlike = [tier for at, tier in enumerate(tiers) if tier and tier not in tiers[:at]]
+    return [_after(tier) for tier in unlike]
+
+
+def _ways(reading: Reading, family: Family | None, promise: str) -> list[str]:
+    """Sentences with the way to us and, where there is one, the promise; empty where the platform lets us name none."""
+    voice, case = voice_of(reading), reading.case
+    pledge = f"{voice.say('promise')[0].format(promise=promise)} " if promise else ""
+    send, contact = (family.send if family else ""), knowledge.contact_of(case)
+    if not contact:
+        return [pledge + way for way in _ways_of_the_platform(voice, send)]
+    call = knowledge.promise_to_call(case, reading.pack)
+    if not promise and call:
+        said = {"contact": contact, "send": voice.say("send_time")[0], "promise": call}
+        return [way.format(**said) for way in voice.say("way_promise")]
+    filled = {"contact": contact, "send": send, "promise": promise}
+    if send and promise:
+        return [way.format(**filled) for way in voice.say("way_promise")] + [
+            pledge + way.format(**filled) for way in voice.say("way_send")
+        ]
+    return [pledge + way.format(**filled) for way in voice.say("way_send" if send else "way")]
+
+
+def _ways_of_the_platform(voice: Voice, send: str) -> list[str]:
+    platform = voice.reading.case.platform
+    if platform in house.ON_PROFILE:
+        return voice.say("way_page")
+    if platform in house.APP_SHOPS:
+        return voice.say("way_app")
+    if platform in house.PRIVATE_MESSAGES and send:
+        return [way.format(send=send) for way in voice.say("way_direct")]
+    return []
+
+
+# --- Complaints --------------------------------------------------------------------------------------
+
+
+def _complaint(reading: Reading) -> Plan:
+    """Names the point, meets the feeling, owns it, apologises once, says what comes next."""
+    voice = voice_of(reading)
+    named = list(reading.points) or _only_thing(reading)
+    family = _family(named, reading)
+    feels, following = _feelings(reading, family), _following(reading, family)
+    before, after = voice.say("skeleton_before")[0], voice.say("skeleton_after")[0]
+    halves = {"feel": feels[0], "Feel": capitalised(feels[0]), "next": following[0][0]}
+    skeleton = Plan((), _NOTHING_NAMED, _why(reading, named), before, after.format(**halves))
+    if not named:
+        return skeleton
+    hail = next(
+        (each.format(name=name) for each in voice.say("hail") if (name := knowledge.first_name(reading.case))), ""
+    )
+    shapes = [_shape(reading), "complaint_short", "complaint_brief"]
+    if reading.again:
+        shapes = ["complaint_again"]
+    liked = reading.liked[0].says if reading.liked else ""
+    tiers = (
+        _filled(voice.say(shape), said, feels, after, hail, liked)
+        for shape in shapes
+        for said in _fewer_and_fewer(named, reading)
+        for after in following
+    )
+    owner = any(point.owner for point in named)
+    reasons = skeleton.reasons + (("your diet or allergy rules: for the owner",) if owner else ())
+    return replace(skeleton, tiers=tiers, lacks="", reasons=reasons, for_owner=owner)
+
+
+def _shape(reading: Reading) -> str:
+    if reading.loss:
+        return "complaint_loss"
+    if reading.kind is Kind.MIXED:
+        return "mixed"
+    return "complaint_sarcasm" if reading.sarcasm else "complaint"
+
+
+def _family(named: Sequence[Point], reading: Reading) -> Family | None:
+    """The kind of trouble; a spoiled occasion is one only where there is no other."""
+    families = [point.family for point in named]
+    chosen = next((family for family in families if family != "occasion"), families[0] if families else "")
+    return reading.pack.families.get(chosen)
+
+
+def _only_thing(reading: Reading) -> list[Point]:
+    """Where no frame speaks: the one of our products that it is about."""
+    return [Point(reading.thing, f"{reading.pack.speech.trouble.format(thing=reading.thing)}")] if reading.thing else []
+
+
+def _feelings(reading: Reading, family: Family | None) -> list[str]:
+    """How it must have felt, for this kind of trouble first; the emotion only where it was told apart."""
+    voice, pack = voice_of(reading), reading.pack
+    emotion = pack.feelings.get(reading.case.assessment.emotion.value, ())
+    return [*voice.turn(family.feels if family else voice.say("feel")), *voice.turn(emotion or pack.feelings["other"])]
+
+
+def _fewer_and_fewer(named: Sequence[Point], reading: Reading) -> list[str]:
+    """All points in one phrase, then fewer of them."""
+    brief = reading.case.platform in house.BRIEF
+    most = min(len(named), 2 if brief else len(named))
+    return [listed([point.says for point in named[:count]], reading.pack) for count in range(most, 0, -1)]
+
+
+def _filled(
+    wordings: Iterable[str], said: str, feels: Sequence[str], after: Sequence[str], hail: str, liked: str
+) -> Iterator[str]:
+    """Every wording with every feeling and every next step, each wording once before any comes again."""
+    wordings = list(wordings)
+    for following, turn in product(after, range(len(feels))):
+        for at, wording in enumerate(wordings):
+            feel = feels[(at + turn) % len(feels)]
+            yield wording.format(
+                points=said,
+                Points=capitalised(said),
+                feel=feel,
+                Feel=capitalised(feel),
+                next=following,
+                hail=hail,
+                liked=liked,
+            )
+
+
+def _why(reading: Reading, named: Iterable[Point]) -> tuple[str, ...]:
+    reasons = tuple(f"names: {point.says}" for point in named)
+    if reading.sarcasm:
+        reasons += ("may be meant the other way round: read it first",)
+    if reading.again:
+        reasons += ("you have answered this before",)
+    return reasons
+
+
+# --- Grave and regulated ------------------------------------------------------------------------------
+
+
+def _crisis(reading: Reading) -> Plan:
+    """A holding reply that neither admits nor denies."""
+    voice, contact = voice_of(reading), knowledge.contact_of(reading.case)
+    platform = reading.case.platform
+    ways = [way.format(contact=contact) for way in voice.say("crisis_way")] if contact else []
+    if not ways and platform in house.ON_PROFILE:
+        ways = voice.say("crisis_page")
+    elif not ways and platform in house.APP_SHOPS:
+        ways = voice.say("crisis_app")
+    elif not ways and platform in house.PRIVATE_MESSAGES:
+        ways = voice.say("crisis_direct")
+    replies = voice.say("crisis_loss" if reading.loss else "crisis")
+    tiers = _with_and_without(replies, ways)
+    why = ", ".join(reading.grave)
+    return Plan(
+        tiers, "This needs the owner's own words.", (f"crisis ({why}): a holding reply, for the owner",), for_owner=True
+    )
+
+
+def _with_and_without(replies: Sequence[str], ways: Sequence[str]) -> list[list[str]]:
+    """Each of `replies` with the way to us where there is one, then without."""
+    tiers = [[reply.format(next=said) for said, reply in product(_after(each), replies)] for each in (ways, [""])]
+    return [tier for tier in tiers if tier]
+
+
+_TO_OWNER = ("your trade may not confirm who is a customer: for the owner",)
+
+
+def _regulated(reading: Reading) -> Plan:
+    """Neither confirms nor denies that the author is a customer."""
+    wordings = voice_of(reading).say("regulated")
+    return Plan(_with_and_without(wordings, _ways(reading, None, "")), "", _TO_OWNER, for_owner=True)
+
+
+def _regulated_praise(reading: Reading) -> Plan:
+    return Plan([voice_of(reading).say("regulated_praise")], "", _TO_OWNER, for_owner=True)
+
+
+# --- Praise --------------------------------------------------------------------------------------------
+
+
+def _praise(reading: Reading) -> Plan:
+    """Thanks, and one thing by its name; nothing is sold and nothing is owned."""
+    voice = voice_of(reading)
+    if reading.loss:
+        return Plan([voice.say("praise_loss")], "", ("somebody died: a quiet thank-you",))
+    person, thing = reading.person, _liked_thing(reading)
+    name = knowledge.first_name(reading.case)
+    if person:
+        both = [
+            each.format(person=person, thing=thing)
+            for each in voice.say("praise_both")
+            if thing and person not in thing
+        ]
+        named = [each.format(person=said) for said in (*both, person) for each in voice.say("praise_person")]
+    elif thing:
+        hailed = [each.format(name=name, thing=thing) for each in voice.say("praise_hail") if name]
+        named = voice.turn(
+            [*hailed, *(each.format(thing=thing, Thing=capitalised(thing)) for each in voice.say("praise"))]
+        )
+    else:
+        named = []
+    closings = reading.pack.said("praise_closing")
+    plain = (first + after for after, first in product(closings, voice.say("praise_plain")))
+    tiers = [[first + after for after, first in product(closings, named)], plain] if named else [plain]
+    reasons = (f"names: {person or thing}",) if named else ("a plain thank-you: nothing to name",)
+    return Plan(tiers, "", reasons, "Thank you. ")
+
+
+def _liked_thing(reading: Reading) -> str:
+    """What was liked, else one of the business's products or another thing that the praise is about."""
+    if reading.liked:
+        return reading.liked[0].says
+    return f"{reading.pack.speech.article}{reading.thing}" if reading.thing else ""
+
+
+def _thanked(reading: Reading) -> Plan:
+    return Plan([voice_of(reading).say("thanked")], "", ("an answer to their thanks",))
+
+
+# --- Questions and wishes ---------------------------------------------------------------------------------
+
+
+def _question(reading: Reading) -> Plan:
+    """The fact, the opening hours, an honest "I'll check", or nothing."""
+    case, pack, voice = reading.case, reading.pack, voice_of(reading)
+    owner = reading.is_regulated
+    reasons = _TO_OWNER if owner else ()
+    fact = next(iter(knowledge.told(case, pack)), None)
+    says, about = (fact.say, fact.about) if fact else (knowledge.opening_hours(case, pack), "opening hours")
+    if says:
+        intros = [""] if _answered(reading) else voice.say("answer_intro")
+        wordings = [intro + says + after for after, intro in product(pack.said("answer_closing"), intros)]
+        return Plan([wordings], "", (*reasons, f"fact: {about}"), for_owner=owner)
+    promise = knowledge.promise_to(case, pack, "finds_out")
+    thing = f"{pack.speech.article}{reading.product}" if reading.product and not owner else ""
+    named = (
+        [each.format(promise=promise, thing=thing) for each in voice.say("unknown_thing")] if thing and promise else []
+    )
+    unnamed = [each.format(promise=promise) for each in voice.say("unknown")] if promise else []
+    lacks = "Needs a fact that the business file does not hold. Answer it here, and add it under [[facts]] for the next time."
+    reasons = (*reasons, "no fact about it in the business file")
+    return Plan(
+        [tier for tier in (named, unnamed) if tier], lacks, reasons, voice.say("answer_intro")[0], for_owner=owner
+    )
+
+
+def _answered(reading: Reading) -> bool:
+    return any(turn.ours for turn in reading.case.thread)
+
+
+def _suggestion(reading: Reading) -> Plan:
+    """Thanks, and an echo of what is wished for."""
+    voice, pack = voice_of(reading), reading.pack
+    thing = reading.wish or (f"{pack.speech.article}{reading.thing}" if reading.thing else "")
+    promise = knowledge.promise_to(reading.case, pack, "passes_on")
+    after = [f" {each.format(promise=promise)}" for each in voice.say("promise")] if promise else [""]
+    liked = reading.liked[0].says if reading.liked else _liked_beside(reading)
+    said = {"thing": thing, "liked": liked}
+    tiers = [
+        [each.format(next=next_, **said) for next_ in after for each in voice.say(move)]
+        for move, is_fit in (("suggestion_liked", thing and liked), ("suggestion", thing))
+        if is_fit
+    ]
+    lacks = "Needs your line: the wish could not be named. Say in your own words what you make of it."
+    return Plan(tiers, lacks, (f"names: {thing}",) if thing else (), "Thank you for the idea. ")
+
+
+def _liked_beside(reading: Reading) -> str:
+    """A thing that is praised beside the wish: one of the mention's things where its words praise."""
+    is_kind = reading.pack.find("praises").search(reading.case.mention[:300])
+    known = reading.thing and reading.thing not in reading.wish
+    return f"{reading.pack.speech.article}{reading.thing}" if is_kind and known else ""
+
+
+def _opportunity(reading: Reading) -> Plan:
+    ways = (
+        _ways(reading, None, "")
+        if knowledge.contact_of(reading.case) or reading.case.platform in house.ON_PROFILE
+        else []
+    )
+    wordings = [each.format(way=way) for each, way in product(voice_of(reading).say("opportunity"), ways)]
+    lacks = "They offer something, and the place has no contact to send them to."
+    owner = reading.is_regulated
+    return Plan([wordings] if wordings else [], lacks, before="Thank you for thinking of us. ", for_owner=owner)
+
+
+_PLANS: Mapping[Kind, Callable[[Reading], Plan]] = {
+    Kind.UNANSWERABLE: lambda reading: _UNANSWERABLE,
+    Kind.CRISIS: _crisis,
+    Kind.REGULATED: _regulated,
+    Kind.REGULATED_PRAISE: _regulated_praise,
+    Kind.COMPLAINT: _complaint,
+    Kind.MIXED: _complaint,
+    Kind.PRAISE: _praise,
+    Kind.THANKED: _thanked,
+    Kind.QUESTION: _question,
+    Kind.SUGGESTION: _suggestion,
+    Kind.OPPORTUNITY: _opportunity,
+    Kind.UNCLEAR: lambda reading: replace(UNCLEAR, for_owner=reading.is_regulated),
+}

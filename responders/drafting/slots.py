@@ -1,0 +1,170 @@
+"""Typed extractors: what a wording may be filled with. Each gives a number, or a name from a closed list, or nothing.
+
+So nothing that a customer wrote freely reaches a reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from responders.drafting.base import Case
+from responders.drafting.packs import Pack, compiled
+from responders.drafting.words import LONGEST
+
+#: A thing counts as the one that an issue is about when it stands within so many characters of it.
+NEAR = 50
+#: A stretch of time belongs to an issue when it stands within so many characters of it.
+TIME_NEAR = 70
+#: A product of the business's is preferred to another thing that stands nearer by so many characters at most.
+OURS = 12
+#: What stands behind a comma counts as so many characters further off.
+APART = 25
+#: What is bought or missed stands right behind: at most so many words lie between.
+BETWEEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A thing that stands in a text: where, and how a reply says it."""
+
+    start: int
+    end: int
+    says: str
+    ours: bool
+
+
+class Things:
+    """The names that a reply may use: the business's products first, then the pack's things."""
+
+    def __init__(self, products: Iterable[str], things: Mapping[str, str], pack: Pack) -> None:
+        own = [re.sub(pack.speech.articles, "", name.strip(), flags=re.IGNORECASE) for name in products]
+        self._own = {_key(name): name for name in own if name}
+        self._known = {_key(name): says for name, says in things.items()}
+        self._plural = pack.speech.plural
+        self._search = [(True, self._compile(self._own)), (False, self._compile(self._known))]
+
+    def _compile(self, names: Mapping[str, str]) -> re.Pattern[str] | None:
+        spelled = sorted({_singular(name) for name in names} | set(names), key=len, reverse=True)
+        joined = "|".join(r"[\s-]+".join(map(re.escape, name.split())) for name in spelled)
+        return re.compile(rf"(?<![\w-])(?:{joined}){self._plural}(?![\w-])", re.IGNORECASE) if names else None
+
+    def find(self, text: str) -> list[Named]:
+        """Every thing that `text` names, in order; where two overlap, the business's own."""
+        found: list[Named] = []
+        for ours, search in self._search:
+            for match in search.finditer(text) if search else ():
+                if all(match.end() <= other.start or match.start() >= other.end for other in found):
+                    found.append(Named(match.start(), match.end(), self._says(match[0], ours), ours))
+        return sorted(found, key=lambda named: named.start)
+
+    def _says(self, found: str, ours: bool) -> str:
+        """As the list writes it, in the plural where the text has that."""
+        names, key = (self._own if ours else self._known), _key(found)
+        if key in names:
+            return names[key]
+        exact = next(
+            (name for name in names if _singular(name) == _singular(key) or key.startswith(_singular(name))), key
+        )
+        base = names.get(exact, exact)
+        return _singular(base) + key[len(_singular(exact)) :] if base.casefold() == exact else base
+
+
+def _key(name: str) -> str:
+    return " ".join(re.split(r"[\s-]+", name.casefold()))
+
+
+def _singular(name: str) -> str:
+    return name[:-1] if len(name) > 3 and name.endswith("s") and not name.endswith("ss") else name
+
+
+@lru_cache(maxsize=256)
+def _things(products: tuple[str, ...], code: str) -> Things:
+    from responders.drafting.packs import packs
+
+    pack = packs()[code]
+    return Things(products, pack.things, pack)
+
+
+def things_in(text: str, case: Case, pack: Pack) -> list[Named]:
+    """The business's products and the pack's things that `text` names, in order."""
+    return _things(case.business.business.products, pack.code).find(text[:LONGEST])
+
+
+def wishes_in(text: str, pack: Pack) -> str:
+    """What is wished for, by the pack's list; the longest name wins; empty: nothing of it."""
+    lowered = text[:LONGEST].casefold()
+    held = [name for name in pack.wishes if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lowered)]
+    return pack.wishes[max(held, key=len)] if held else ""
+
+
+def person_in(case: Case) -> str:
+    """The first of the business's people whom the mention names; empty: none."""
+    text = case.mention[:LONGEST]
+    people = (*case.business.business.people, *(person.name for person in case.business.staff))
+    return next((name for name in people if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)), "")
+
+
+class Line:
+    """One sentence with all that can be named in it, read once for all frames."""
+
+    def __init__(self, text: str, case: Case, pack: Pack, person: str, only: str) -> None:
+        self.text, self.pack, self.person, self.only = text, pack, person, only
+        self.named = things_in(text, case, pack)
+        self.stretches = list(compiled(pack.extractors["stretch"]).finditer(text))
+        clock = compiled(pack.extractors["clock"]).search(text)
+        self.clock = clock[0].lower() if clock else ""
+
+    def fill(self, found: re.Match[str]) -> dict[str, str]:
+        """Every slot that can be filled around one match of a frame."""
+        start, end = found.span()
+        near = sorted((self._distance(each, start, end), at, each) for at, each in enumerate(self.named))
+        close = [each for distance, _, each in near if distance <= NEAR]
+        behind = [each for each in self.named if each.start >= end]
+        inside = {name: value.lower().strip() for name, value in found.groupdict().items() if value}
+        nearest = near[0][0] if near else 0
+        ours = next(
+            (each.says for distance, _, each in near if each.ours and distance <= min(NEAR, nearest + OURS)), ""
+        )
+        return {
+            "thing": ours or next((each.says for each in close), ""),
+            "ours": next((each.says for each in close if each.ours), "") or self.only,
+            "over": next((each.says for each in self.named if each.start < end < each.end), ""),
+            "next": next((each.says for each in behind[:1] if self._is_next(end, each.start)), ""),
+            "after": next((each.says for each in behind if each.start <= end + NEAR), ""),
+            "person": self.person,
+            "clock": self.clock,
+            **self._stretch(start, end),
+            **inside,
+            "word": inside.get("word") or inside.get("word2", ""),
+            "since": self._as_written(inside.get("since", "")),
+        }
+
+    def _distance(self, named: Named, start: int, end: int) -> int:
+        """How far a thing stands from the words between `start` and `end`; what a comma parts stands further off."""
+        between = self.text[end : named.start] if named.start >= end else self.text[named.end : start]
+        return max(named.start - end, start - named.end, 0) + (APART if "," in between else 0)
+
+    def _stretch(self, start: int, end: int) -> dict[str, str]:
+        """The stretch of time nearest to the words from `start` to `end`, as "40-minute" (time) and "40 minutes" (span)."""
+        found = [(max(match.start() - end, start - match.end(), 0), match) for match in self.stretches]
+        distance, match = min(found, key=lambda pair: pair[0], default=(0, None))
+        if match is None or distance > TIME_NEAR:
+            return {}
+        number, speech = match["n"].lower(), self.pack.speech
+        one, many = speech.units.get(match["unit"].lower(), (match["unit"].lower(),) * 2)
+        is_half = bool(compiled(self.pack.extractors["half"]).match(number))
+        said = number.split()[0] if is_half else speech.numbers.get(number, number)
+        unit = one if is_half or said == "1" or said in speech.numbers.values() else many
+        return {"time": speech.time.format(n=said, one=one), "span": speech.span.format(n=said, unit=unit)}
+
+    def _is_next(self, end: int, start: int) -> bool:
+        between = self.text[end:start]
+        return len(compiled(self.pack.speech.word).findall(between)) <= BETWEEN and not re.search(r"[.!?;,]", between)
+
+    def _as_written(self, said: str) -> str:
+        """A month or weekday with its capital, as the pack writes it."""
+        known = (*self.pack.speech.months, *self.pack.speech.days)
+        return next((each for each in known if said and each.lower() == said), said)
