@@ -238,6 +238,7 @@ async def _tell_of_crises(session: Session, business: BusinessSettings, ids: Seq
     """Raises an alert for each critical mention, in the same transaction: a crisis cannot be stored and not told."""
     for mention in await mentions.critical(session, ids) if ids else ():
         kinds = " and ".join(mention.severity_kinds) or "severity"
-        text = f"A mention on {mention.platform} may be a crisis ({kinds}). Please look at it now."
+        where = mention.platform.replace("_", " ").title()
+        text = f"A mention on {where} may be a crisis ({kinds}). Please look at it now."
         key = f"critical mention {mention.id}"
         await alerts.raise_once(session, business.id, key, text, now, critical=True, mention_id=mention.id)

@@ -21,8 +21,11 @@ SURE = 0.75
 
 
 def is_plain_praise(draft: Draft, mention: Mention) -> bool:
-    """Whether a draft may be approved in a batch: ready, and an answer to certain, unmixed praise."""
-    is_ready = draft.state is DraftState.PENDING and not draft.needs and not draft.findings
+    """Whether a draft may be approved in a batch: ready, and an answer to certain, unmixed praise.
+
+    An answer that promises something has heard more than praise.
+    """
+    is_ready = draft.state is DraftState.PENDING and not (draft.needs or draft.findings or draft.promises)
     is_current = mention.gone_at is None and mention.revision == draft.mention_revision and mention.route != "none"
     return (
         is_ready

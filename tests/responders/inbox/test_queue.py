@@ -152,6 +152,7 @@ async def test_only_certain_plain_praise_joins_the_batch(house: House, mia: Visi
         await household.draft(mention=await household.hear("Love it. Another 40 minute wait", other))
     await household.draft(needs="A person must look.")
     await household.draft(findings=[{"rule": "x", "level": "warn", "says": "Please look."}])
+    await household.draft(promises=[{"what": "look into it today", "within": 3600.0}])
 
     _, page = await mia.get("/praise")
 
