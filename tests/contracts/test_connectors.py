@@ -33,7 +33,7 @@ from tests.conftest import NOW
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
 #: Libraries that are slow to import and belong to one platform.
-HEAVY = {"atproto", "feedparser", "mastodon", "praw", "prawcore", "requests", "tweepy"}
+HEAVY = {"atproto", "cryptography", "feedparser", "imap_tools", "jwt", "mastodon", "praw", "prawcore", "requests", "tweepy"}
 #: Names of parameters that would bring the network into a parser.
 NETWORK = {"around", "client", "session", "surroundings"}
 
