@@ -12,6 +12,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.settings import BusinessSettings
+from listener import connecting
 from listener.digest.sending import digest_of
 from listener.household import Household
 from listener.poll import Polled
@@ -39,11 +40,13 @@ class Operations:
         self._poll = poll
         self._known: dict[str, Callable[..., Awaitable[Any]]] = {
             "audit": self.audit,
+            "connect": self.connect,
             "decide": self.decide,
             "digest": self.digest,
             "forget": self.forget,
             "inbox": self.inbox,
             "keep": self.keep,
+            "may connect": self.may_connect,
             "not us": self.not_us,
             "poll": self.poll,
             "show": self.show,
@@ -235,7 +238,22 @@ class Operations:
 
     async def digest(self, business: str = "", week: str = "") -> dict[str, Any]:
         """The digest of a week ("2026-W22"; empty: the last one that ended)."""
-        return await digest_of(self._household.store, self._business(business), week, self._household)
+        house = self._household
+        return await digest_of(
+            house.store, self._business(business), week, house.reader, house.settings.inbox_address, house.now()
+        )
+
+    async def may_connect(self, source: str, business: str = "") -> None:
+        """Makes sure that an account can be connected, before its owner is asked."""
+        await connecting.may_connect(self._household, self._business(business), source)
+
+    async def connect(
+        self, source: str, code: str, proof: str, back: str, business: str = "", person: str = ""
+    ) -> None:
+        """Exchanges the answer of an account's owner for tokens, and keeps them."""
+        settings = self._business(business)
+        by = self._person(settings, person) or "terminal"
+        await connecting.let_in(self._household, settings, source, code=code, proof=proof, back=back, by=by)
 
     async def forget(self, author: str, business: str = "", person: str = "") -> dict[str, Any]:
         """Erases everything that is kept about an author, found by handle, name or id."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -23,9 +23,6 @@ from responders.drafting.base import Reader
 from responders.errors import ChannelError
 from responders.mail import Mailer, MailLost, MailPartlySent, pause_after
 from storage import Digest, Store, digests
-
-if TYPE_CHECKING:
-    from listener.household import Household
 
 log = structlog.get_logger()
 
@@ -75,18 +72,20 @@ async def compose(
         return await digests.keep(session, digest)
 
 
-async def digest_of(store: Store, business: BusinessSettings, week: str, household: Household) -> dict[str, Any]:
+async def digest_of(
+    store: Store, business: BusinessSettings, week: str, reader: Reader, inbox_address: str, now: datetime
+) -> dict[str, Any]:
     """The digest of a week ("2026-W22"; empty: the last one that ended), as it was composed or else as it is now.
 
     Raises:
         WarmlineError: `week` is not a week.
     """
-    now, zone = household.now(), business.business.zone
+    zone = business.business.zone
     wanted = Week.parse(week, zone) if week else Week.of(now, zone).before
     async with store.read() as session:
         digest = await digests.get(session, business.id, wanted.year, wanted.number)
     if digest is None:
-        digest = await preview(store, business, wanted, household.reader, household.settings.inbox_address, now)
+        digest = await preview(store, business, wanted, reader, inbox_address, now)
     return digest.model_dump(include={"year", "week", "html", "plain", "note"})
 
 

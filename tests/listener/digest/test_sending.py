@@ -178,23 +178,11 @@ def test_the_digest_goes_to_its_addresses_or_else_to_the_owners() -> None:
     assert receivers(settings(digest={"to": ["office@crumb.example"]})) == ("office@crumb.example",)
 
 
-class House:
-    """What `digest_of` needs of a household."""
-
-    reader = PlainReader()
-
-    class settings:  # noqa: N801 – an attribute, not a type
-        inbox_address = INBOX
-
-    def now(self) -> Any:
-        return MORNING
-
-
 async def test_a_stored_digest_is_shown_as_it_was_composed(town: Town) -> None:
     await compose(town.store, town.business, WEEK_23, PlainReader(), INBOX, MORNING, note="Not mailed.")
     await town.hear("Lovely bread, thank you", "positive")
 
-    shown = await digest_of(town.store, town.business, "", House())  # type: ignore[arg-type]
+    shown = await digest_of(town.store, town.business, "", PlainReader(), INBOX, MORNING)
 
     assert (shown["year"], shown["week"], shown["note"]) == (2026, 23, "Not mailed.")
     assert "Lovely bread" not in shown["plain"]
@@ -203,7 +191,7 @@ async def test_a_stored_digest_is_shown_as_it_was_composed(town: Town) -> None:
 async def test_a_look_at_a_running_week_stores_nothing(town: Town) -> None:
     await town.hear("Lovely bread, thank you", "positive")
 
-    shown = await digest_of(town.store, town.business, "2026-W23", House())  # type: ignore[arg-type]
+    shown = await digest_of(town.store, town.business, "2026-W23", PlainReader(), INBOX, MORNING)
 
     assert "Lovely bread" in shown["plain"]
     async with town.store.read() as session:
