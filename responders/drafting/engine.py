@@ -24,7 +24,7 @@ from responders.drafting.sameness import Recent
 from responders.drafting.triage import OWNING, Kind, Reading, language_of, read
 
 #: So many sound candidates are compared, from the fullest tiers that have any.
-CANDIDATES = 10
+CANDIDATES = 8
 #: So many wordings are tried for them; whatever is too long or a copy costs little to pass over.
 TRIED = 240
 #: So many are looked at by every rule.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from responders.drafting.base import Case
 from responders.drafting.packs import Frame, Pack
 from responders.drafting.slots import Line, person_in, things_in
-from responders.drafting.words import LONGEST, content, sentences
+from responders.drafting.words import LONGEST, sentences, telling
 
 #: More points than this make a list, not a reply.
 MOST = 3
@@ -103,14 +103,15 @@ def said(frame: Frame, filled: dict[str, str]) -> str:
 
 
 def _each_once(found: Iterable[Point], pack: Pack) -> list[Point]:
-    """Each frame once, and no point that adds no word to those before it."""
+    """Each frame once, no point that adds no word to those before it, and none of one kind about the same thing."""
     kept: list[Point] = []
-    said_so_far: set[str] = set()
     for point in found:
-        named = content(point.says, pack)
-        if point.name not in {one.name for one in kept} and not (named and named <= said_so_far):
+        named = telling(point.says, pack)
+        before = [(one.family, telling(one.says, pack)) for one in kept]
+        adds = not named or bool(named - set().union(*(said for _, said in before)))
+        again = any(family == point.family and said & named for family, said in before)
+        if point.name not in {one.name for one in kept} and adds and not again:
             kept.append(point)
-            said_so_far |= named
     return kept
 
 

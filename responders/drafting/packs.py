@@ -135,6 +135,8 @@ class Speech(Part):
     #: Monday first.
     days: tuple[str, ...] = Field(min_length=7, max_length=7)
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
+    #: Other words that keep their capital, such as feasts.
+    proper: tuple[str, ...] = ()
     range: str
     day_of_month: str
     #: Before a thing where a wording speaks of "the" thing.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from responders.drafting.base import Case
-from responders.drafting.packs import Pack, compiled
+from responders.drafting.packs import Pack, compiled, packs
 from responders.drafting.words import LONGEST
 
 #: A thing counts as the one that an issue is about when it stands within so many characters of it.
@@ -82,8 +82,6 @@ def _singular(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _things(products: tuple[str, ...], code: str) -> Things:
-    from responders.drafting.packs import packs
-
     pack = packs()[code]
     return Things(products, pack.things, pack)
 
@@ -138,7 +136,7 @@ class Line:
             "clock": self.clock,
             **self._stretch(start, end),
             **inside,
-            "word": inside.get("word") or inside.get("word2", ""),
+            "word": self._as_written(inside.get("word") or inside.get("word2", "")),
             "since": self._as_written(inside.get("since", "")),
         }
 
@@ -165,6 +163,6 @@ class Line:
         return len(compiled(self.pack.speech.word).findall(between)) <= BETWEEN and not re.search(r"[.!?;,]", between)
 
     def _as_written(self, said: str) -> str:
-        """A month or weekday with its capital, as the pack writes it."""
-        known = (*self.pack.speech.months, *self.pack.speech.days)
+        """A month, weekday or feast with its capital, as the pack writes it."""
+        known = (*self.pack.speech.months, *self.pack.speech.days, *self.pack.speech.proper)
         return next((each for each in known if said and each.lower() == said), said)

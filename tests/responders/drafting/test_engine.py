@@ -229,11 +229,15 @@ async def test_when_every_wording_was_used_lately_a_person_writes():
     dentist = bakery(business=Business(name="Dr. Hall", regulated="health"))
     recent: tuple[str, ...] = ()
 
-    while isinstance(used := await draft("Gentle hands!", Intent.PRAISE, business=dentist, recent=recent), Proposal):
-        recent = (used.text, *recent)
+    answers = []
+    for _ in range(9):
+        answer = await draft("Gentle hands!", Intent.PRAISE, business=dentist, recent=recent)
+        answers.append(answer)
+        recent = (answer.text if isinstance(answer, Proposal) else "", *recent)
 
-    assert len(recent) >= 4
-    assert used.reason == "No ready wording will do here. Each is too long or was used lately."
+    assert isinstance(answers[3], Proposal)
+    assert isinstance(answers[-1], Abstention)
+    assert answers[-1].reason == "No ready wording will do here. Each is too long or was used lately."
 
 
 async def test_praise_with_one_star_waits_for_a_person():
@@ -267,7 +271,7 @@ async def test_the_authors_first_name_is_used_where_the_platform_shows_names():
 async def test_what_is_no_first_name_is_not_used(author: str):
     answer = await proposal("The table was dirty.", author=author)
 
-    assert not author or author.split()[0] not in answer.text
+    assert not author or author.partition(" ")[0] not in answer.text
 
 
 async def test_a_question_is_answered_from_the_facts():
