@@ -33,6 +33,10 @@ class Table(BaseModel):
 Word = Annotated[str, StringConstraints(min_length=1)]
 
 
+#: A wording for replies; braces would look like a slot that is filled.
+Phrase = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^{}]*$")]
+
+
 class Day(StrEnum):
     """Days of the week; names, because numbers mean different days to different people."""
 
@@ -153,6 +157,26 @@ class Incident(Table):
     until: date
 
 
+class Frame(Table):
+    """Something that often goes wrong here, or is praised, and how a reply names it."""
+
+    about: Word
+    #: Whole words or phrases that tell of it; "*" at the end stands for any ending.
+    words: tuple[Word, ...]
+    #: How it is said after "I'm sorry about", or in thanks: "the wobbly table by the window".
+    says: tuple[Phrase, ...]
+    of: Literal["complaint", "praise"] = "complaint"
+
+
+class Phrases(Table):
+    """Wordings of the business's own, said in turn with ours."""
+
+    #: How a complaint's feeling is met, as a clause without a full stop: "that is no way to start a day".
+    feel: tuple[Phrase, ...] = ()
+    #: A whole answer to praise that names nothing: "You made our morning."
+    praise_plain: tuple[Phrase, ...] = ()
+
+
 class Role(StrEnum):
     """What a member of staff may decide."""
 
@@ -257,6 +281,8 @@ class BusinessSettings(Table):
     places: tuple[Place, ...] = ()
     facts: tuple[Fact, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    phrases: Phrases = Phrases()
     staff: tuple[Person, ...] = ()
     reply: Reply = Reply()
     digest: DigestTable = DigestTable()
@@ -294,6 +320,8 @@ class StorageTable(Table):
     #: A PostgreSQL address without its password; None: SQLite in the directory.
     url: str | None = None
     password: Secret | None = None
+    #: What the tokens of `warmline connect` are encrypted with; several keys separated by commas, the newest first.
+    token_key: Secret | None = None
 
 
 class InboxTable(Table):

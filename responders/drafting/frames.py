@@ -47,7 +47,7 @@ def liked(case: Case, pack: Pack) -> list[Point]:
 
 def own_frames(case: Case, of: str) -> Iterator[Frame]:
     """The frames that the business file adds; each finds its words as whole words, "*" for any ending."""
-    for table in getattr(case.business, "frames", ()):
+    for table in case.business.frames:
         if table.of == of:
             yield Frame(
                 name=table.about, family="own", match=tuple(_spelled(word) for word in table.words), says=table.says

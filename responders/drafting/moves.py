@@ -50,8 +50,8 @@ class Voice:
     def say(self, move: str) -> list[str]:
         """The wordings of `move`, rotated; calm ones only where the tone guide or a death asks for it."""
         reading = self.reading
-        own: Mapping[str, Sequence[str]] = getattr(reading.case.business, "phrases", None) or {}
-        wordings = [*own.get(move, ()), *reading.pack.said(move, informal=reading.informal)]
+        own: Sequence[str] = getattr(reading.case.business.phrases, move, ())
+        wordings = [*own, *reading.pack.said(move, informal=reading.informal)]
         calm = reading.loss or reading.case.business.voice.warmth == "plain"
         return self.turn([wording for wording in wordings if not (calm and "!" in wording)] or wordings[:1])
 

@@ -43,6 +43,10 @@ class Kind(StrEnum):
 OWNING = frozenset({Kind.COMPLAINT, Kind.MIXED})
 
 
+#: From so many stars on, praise is praise whatever else it names.
+_GOOD_STARS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A case as it was read. `grave` names the pack's lists that fired; `again`: we answered this very thing before."""
@@ -198,7 +202,9 @@ def _strong(reading: Reading) -> bool:
 def _praise(reading: Reading) -> Kind:
     if _asks_for_help(reading):
         return Kind.QUESTION
-    if reading.points and not reading.liked and not reading.loss:
+    # Good stars for "I grumbled about the queue, and now there is a second till": what was wrong is mended.
+    has_good_stars = (reading.case.rating or 0) >= _GOOD_STARS
+    if reading.points and not (reading.liked or reading.loss or has_good_stars):
         return Kind.COMPLAINT
     return Kind.COMPLAINT if reading.case.assessment.polarity is Polarity.NEGATIVE else Kind.PRAISE
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
 
-from config.settings import Business, BusinessSettings, Fact, Incident, Place, Reply, Voice
+from config.settings import Business, Fact, Frame, Incident, Phrases, Place, Reply, Voice
 from connectors.base import Limit, RouteKind
 from connectors.lengths import Counter, length
 from responders.drafting.base import Abstention, Case, Level, Proposal, Turn
@@ -54,18 +51,10 @@ async def test_a_complaint_is_named_met_owned_and_followed_up():
     )
 
 
-class Bakery(BusinessSettings):
-    """A business whose file adds frames and phrases of its own."""
-
-    frames: tuple[Any, ...] = ()
-    phrases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-
-
 async def test_a_business_adds_frames_and_phrases_of_its_own():
-    lantern = SimpleNamespace(
-        about="lantern walk", words=("lantern*",), says=("the rained-off lantern walk",), of="complaint"
-    )
-    business = Bakery(**bakery().model_dump(), frames=(lantern,), phrases={"feel": ("it rained on us all",)})
+    lantern = Frame(about="lantern walk", words=("lantern*",), says=("the rained-off lantern walk",))
+    own = {"frames": (lantern,), "phrases": Phrases(feel=("it rained on us all",))}
+    business = bakery().model_copy(update=own)
 
     answer = await proposal("The lanterns were a sad sight.", business=business)
 
@@ -559,3 +548,16 @@ async def test_the_same_case_gets_the_same_draft(asked: Case):
     drafter = Engine(FakeReader())
 
     assert await drafter.draft(asked) == await drafter.draft(asked)
+
+
+async def test_good_stars_for_what_was_mended_are_thanked_and_not_apologised_for():
+    answer = await proposal(
+        "I grumbled about the queue last week, and now there is a second till. In and out in four minutes.",
+        rating=5.0,
+        intent=Intent.PRAISE,
+        polarity=Polarity.POSITIVE,
+        emotion=Emotion.CONTENT,
+    )
+
+    assert "sorry" not in answer.text
+    assert answer.commitments == ()
