@@ -10,7 +10,8 @@ WarmlineError
 │  ├─ SourceUnavailable           ask again
 │  ├─ SourceLimited               ask again, not before retry_at
 │  ├─ SourceDenied                pause, tell a person
-│  └─ SourceChanged               keep a sample, tell us
+│  ├─ SourceChanged               keep a sample, tell us
+│  └─ NotTaken                    tell whoever sent it
 ├─ ReplyError                     connectors/errors.py
 │  ├─ ReplyDeferred               refused before anything could be public: later
 │  ├─ ReplyRefused                never as it stands

@@ -8,7 +8,7 @@ and no storage.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -279,6 +279,21 @@ class Streamer(Protocol):
 
 
 @runtime_checkable
+class Receiver(Protocol):
+    """A connector that is sent what it hears, at the inbox's address `/webhooks/BUSINESS/SOURCE`."""
+
+    def receive(self, headers: Mapping[str, str], body: bytes, cursor: Cursor | None) -> Page:
+        """What one request says; `headers` are found in upper and lower case alike.
+
+        The page's cursor remembers the request, so that it is not taken twice.
+
+        Raises:
+            NotTaken: it is not from whom it should be, or was heard before.
+            SourceLimited: too many at once.
+        """
+
+
+@runtime_checkable
 class Replier(Protocol):
     """A connector that can answer."""
 
@@ -299,18 +314,54 @@ class Replier(Protocol):
         """Whether a published reply is public."""
 
 
+#: Has an access token renewed by the server that gave it: from the refresh token to the access token, until when to
+#: use it, and the refresh token from then on.
+Renew = Callable[[str], Awaitable[tuple[str, datetime, str]]]
+
+
+class TokenKeeper(Protocol):
+    """Keeps what `warmline connect` obtained for one source."""
+
+    async def fresh(self, renew: Renew, refused: str = "") -> str:
+        """An access token that still holds, and is another one than `refused`; of several that ask, one renews it.
+
+        Raises:
+            ConfigError: there is none, or it cannot be read; a person must act.
+            WarmlineError: what `renew` raised, or the store.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a connector gets from the daemon.
 
-    Its source's name, the shared session, the clock (aware, UTC), and `home`,
-    the folder that relative paths in the configuration start from.
+    Its source's name, the shared session, the clock (aware, UTC), `home`, the
+    folder that relative paths in the configuration start from, and the keeper
+    of its tokens (None: nothing is kept here).
     """
 
     source: str
     session: aiohttp.ClientSession
     now: Callable[[], datetime]
     home: Path
+    tokens: TokenKeeper | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the owner of an account is asked to allow, by whom, and where (RFC 6749, for an installed app).
+
+    `ask` is the page for the browser, with `more` as further questions of the
+    platform's own; `token` is where tokens come from.
+    """
+
+    platform: str
+    ask: str
+    token: str
+    scopes: tuple[str, ...]
+    client_id: str
+    client_secret: Secret
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +369,11 @@ class ConnectorType:
     """What an entry point in `warmline.connectors` names: how a `[[sources]]` table becomes a connector.
 
     `settings` validates the table (without `name`, `type` and `every`).
+    `consent` says of validated settings what `warmline connect` asks for
+    (None: the type needs no such consent).
     """
 
     settings: type[BaseModel]
     build: Callable[[Any, Surroundings], Connector]
     summary: str
+    consent: Callable[[Any], Consent] | None = None

@@ -35,6 +35,14 @@ class SourceChanged(SourceError):
         self.sample = sample[:2000]
 
 
+class NotTaken(SourceError):
+    """Something that was sent to us is refused; `status` is the HTTP status that its sender is told."""
+
+    def __init__(self, happened: str, kept: str = "", do: str = "", *, status: int) -> None:
+        super().__init__(happened, kept, do)
+        self.status = status
+
+
 class ReplyError(WarmlineError):
     """A reply was not published, or nobody knows whether it was."""
 

@@ -89,13 +89,14 @@ class Results:
     pages: int
 
 
-def parse(payload: Mapping[str, Any]) -> Results:
+def parse(payload: Any) -> Results:
     """The posts on one page of search results, oldest first.
 
     Raises:
         ValueError: the page itself has lost its documented shape.
     """
-    hits, found, pages = payload.get("hits"), payload.get("nbHits"), payload.get("nbPages")
+    page = payload if isinstance(payload, dict) else {}
+    hits, found, pages = page.get("hits"), page.get("nbHits"), page.get("nbPages")
     if not (isinstance(hits, list) and isinstance(found, int) and isinstance(pages, int)):
         raise ValueError("hits, nbHits or nbPages are missing")  # noqa: TRY004 – it is the value that is wrong
     posts, faults = [], []
@@ -203,7 +204,7 @@ class HackerNews:
         answer = await fetch(self._around, self._search_url, params=asked)
         try:
             return parse(answer.json())
-        except (AttributeError, ValueError) as error:
+        except ValueError as error:
             raise changed(answer.source, "not with search results", answer.sample) from error
 
     async def recheck(self, ids: Sequence[str]) -> list[Post | Gone]:

@@ -94,6 +94,16 @@ class _Guard:
         return any(address in network for network in self._networks)
 
 
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Lets what changes something leave once: aiohttp would send a PUT again by itself when a connection breaks."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method == "GET" or isinstance(error, aiohttp.ClientConnectorError):
+            raise
+        raise aiohttp.ClientConnectionError("the connection was lost") from error
+
+
 def _plain_name(host: str) -> str:
     return host.strip().rstrip(".").lower()
 
@@ -111,7 +121,7 @@ def open_session(
     guard = _Guard(allow_hosts)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(socket_factory=guard.open),
-        middlewares=(guard.name,),
+        middlewares=(guard.name, _once),
         timeout=timeout,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"Warmline/{version('warmline')} (listens for mentions of a small business)"},

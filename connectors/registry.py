@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config.errors import ConfigError
-from connectors.base import Connector, ConnectorType, Surroundings
+from connectors.base import Connector, ConnectorType, Consent, Surroundings
 
 GROUP = "warmline.connectors"
 
@@ -68,6 +68,13 @@ class Connectors(Mapping[str, type[BaseModel]]):
         """What the connector `kind` hears, in a sentence; empty where it does not load."""
         loaded = self._load(kind)
         return loaded.summary if loaded else ""
+
+    def consent(self, kind: str, options: Mapping[str, Any]) -> Consent | None:
+        """What `warmline connect` asks for a source; None where its type needs no such consent, or does not load."""
+        loaded = self._load(kind)
+        if loaded is None or loaded.consent is None:
+            return None
+        return loaded.consent(loaded.settings.model_validate(options))
 
     def build(self, kind: str, options: Mapping[str, Any], surroundings: Surroundings) -> Connector:
         """The connector that reads one source; `options` are its own keys of the `[[sources]]` table.

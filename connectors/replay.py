@@ -7,6 +7,7 @@ of a recording are described in `docs/sources/replay.md`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -167,6 +168,8 @@ class Deleted(Line):
 
 Recorded: TypeAlias = Said | Edited | Deleted
 
+#: An escaped NUL, which neither database takes, behind whole pairs of backslashes.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _LINE: TypeAdapter[Recorded] = TypeAdapter(Annotated[Recorded, Field(discriminator="kind")])
 
 
@@ -196,7 +199,7 @@ def parse(recording: bytes) -> list[Recorded | Fault]:
 
 def _read(number: int, raw: bytes) -> Recorded | Fault:
     try:
-        return _LINE.validate_json(raw)
+        return _LINE.validate_json(_NUL.sub(rb"\1", raw))
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
         if wrong["type"] == "json_invalid":

@@ -40,7 +40,7 @@ from connectors.base import (
     Unsure,
     Visibility,
 )
-from connectors.errors import ReplyRefused, SourceError
+from connectors.errors import ReplyLost, ReplyRefused, SourceError
 from connectors.http import Answer, changed
 from connectors.markup import tidy
 from connectors.oauth import Token, Tokens, exchange
@@ -269,7 +269,9 @@ class Trustpilot:
                 return _receipt(target.external_id, standing)
             raise ReplyRefused("The review has a reply of the company already.", do="Change it on Trustpilot.")
         url = f"{self._url}/private/reviews/{quote(target.external_id, safe='')}/reply"
-        await self._api.publish(url, {"authorBusinessUserId": self._user, "message": text})
+        answer = await self._api.publish(url, {"authorBusinessUserId": self._user, "message": text})
+        if answer.status != 201:  # the documented one; any other may come from something on the way
+            raise ReplyLost("Trustpilot did not confirm the reply.", do="Look at the review.")
         return _receipt(target.external_id, CompanyReply(createdAt=self._around.now()))
 
     async def _standing(self, target: Target) -> CompanyReply | None:

@@ -44,6 +44,9 @@ def main() -> None:
             f"Another package in this environment hides a part of Warmline ({', '.join(hidden)}). "
             "Install Warmline in an environment of its own."
         )
+    from listener.logs import start_logging
+
+    start_logging("error")  # a command says itself what it did; the daemon sets its own level
     app()
 
 
@@ -119,6 +122,19 @@ def poll(
     for line in _ask(file, "poll", source=source, business=business):
         counts = ", ".join(f"{line[key]} {key}" for key in ("new", "edited", "gone") if line[key]) or "nothing new"
         typer.echo(f"{line['source']}: {line['fault'] or counts}")
+
+
+@app.command()
+def connect(
+    source: Annotated[str, typer.Argument(help="Which source.")],
+    file: File = None,
+    business: Business = "",
+    person: As = "",
+) -> None:
+    """Lets a source into its account: asks in your browser, and keeps the access encrypted."""
+    from listener import connecting, terminal
+
+    terminal.run(connecting.connect(file, business, source, person))
 
 
 @app.command()

@@ -39,7 +39,7 @@ async def serve(household: Household, poll: Poll, stack: contextlib.AsyncExitSta
     """
     path = socket_path(household.settings.directory)
     app = web.Application()
-    app.router.add_post("/", _Answers(Operations(household, poll)))
+    app.router.add_post("/", _Answers(Operations(household, poll)).answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -58,7 +58,7 @@ class _Answers:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         asked = await request.json()
         try:
             answer = await self._operations.answer(asked["operation"], asked["arguments"])

@@ -9,7 +9,7 @@ from typing import Self, cast
 
 import structlog
 
-from config.errors import WarmlineError
+from config.errors import ConfigError, WarmlineError
 from config.settings import BusinessSettings, Settings, SourceTable
 from connectors.base import Connector, Replier, Surroundings
 from connectors.http import open_session
@@ -24,9 +24,10 @@ from responders.approvals import Desk
 from responders.drafting.engine import Engine
 from responders.mail import Mailer
 from responders.sending import Outbox, Speaker
-from storage import Source, Store, sources
+from storage import Source, Store, sources, tokens
 from storage.database import store_url
 from storage.states import SourceState
+from storage.tokens import Keeper, Seal
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class Household:
         self.reader = TextReader(settings.languages)
         self.drafter = Engine(self.reader)
         self.listening: dict[int, Listening] = {}
+        self._keepers: list[Keeper] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -94,7 +96,9 @@ class Household:
         """Works by `settings` from here on: other queries, other people, other sources."""
         await self._hang_up()
         self.settings = settings
+        self.seal = Seal(settings)
         self.understanding = Understanding(Matcher(settings.businesses), Assessor(settings.languages))
+        await self._rotate_keys()
         for business in settings.businesses.values():
             async with self.store.work() as session:
                 await sources.keep_business(session, business.id, business.business.name)
@@ -109,9 +113,21 @@ class Household:
                 if table.enabled:
                     await self._listen(business, table, records[table.name])
 
+    async def _rotate_keys(self) -> None:
+        """Brings all tokens under the newest key; a key that cannot be used fails the sources that need it, alone."""
+        if self.settings.installation.storage.token_key is None:
+            return
+        try:
+            async with self.store.work() as session:
+                await tokens.rotate(session, self.seal)
+        except ConfigError as error:
+            log.warning("tokens not rotated", fault=error.happened)
+
     async def _listen(self, business: BusinessSettings, table: SourceTable, source: Source) -> None:
         """Opens one source; one that cannot be opened is written down and does not stop the others."""
-        surroundings = Surroundings(table.name, self.session, self.now, self.settings.home)
+        keeper = Keeper(self.store, source, self.seal, self.now)
+        self._keepers.append(keeper)
+        surroundings = Surroundings(table.name, self.session, self.now, self.settings.home, keeper)
         try:
             connector: Connector = self.connectors.build(table.type, table.options, surroundings)
         except WarmlineError as error:
@@ -126,3 +142,6 @@ class Household:
         for each in self.listening.values():
             await each.connector.close()
         self.listening.clear()
+        for keeper in self._keepers:
+            await keeper.settle()
+        self._keepers.clear()

@@ -15,6 +15,7 @@ from connectors.base import Page, Post, Surroundings
 from connectors.http import open_session
 from connectors.registry import Connectors
 from listener.analysis.matching import Matcher
+from listener.connecting import keepers
 from listener.terminal import now, settings_of
 
 
@@ -71,11 +72,15 @@ async def try_sources(path: Path | None, business: str, source: str) -> None:
     """
     settings, connectors = settings_of(path)
     tried = 0
-    async with open_session(settings.installation.listener.allow_hosts) as session:
+    async with (
+        open_session(settings.installation.listener.allow_hosts) as session,
+        keepers(settings, connectors) as keeper_of,
+    ):
         for each in settings.businesses.values():
             for table in each.sources:
                 if business in ("", each.id) and source in ("", table.name):
-                    surroundings = Surroundings(table.name, session, now, settings.home)
+                    keeper = await keeper_of(each.id, table)
+                    surroundings = Surroundings(table.name, session, now, settings.home, keeper)
                     await _try(each, table, connectors, surroundings)
                     tried += 1
     if not tried:

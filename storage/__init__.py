@@ -23,6 +23,7 @@ from storage.models import (
     Setting,
     Source,
     Spending,
+    Token,
     Tombstone,
 )
 from storage.record import Record
@@ -50,5 +51,6 @@ __all__ = [
     "Source",
     "Spending",
     "Store",
+    "Token",
     "Tombstone",
 ]

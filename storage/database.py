@@ -117,9 +117,12 @@ class Store:
         return cls(writing_engine(parsed), reading_engine(parsed))
 
     async def close(self) -> None:
-        """Lets go of all connections; a SQLite file is left without its WAL."""
-        await self._readers.dispose()
-        await self._writer.dispose()
+        """Lets go of all connections once everything is committed; a SQLite file is left without its WAL."""
+        if self._group is not None:
+            await asyncio.wait([self._group.committed])
+        async with self._turn:
+            await self._readers.dispose()
+            await self._writer.dispose()
 
     @property
     def dialect(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -174,6 +174,17 @@ async def get(session: AsyncSession, business_id: str, mention_id: int) -> Menti
     return (await session.exec(statement)).first()
 
 
+async def newest_at(session: AsyncSession, business_id: str, urls: Collection[str]) -> Mention | None:
+    """The latest mention that stands at one of these addresses; None where there is none."""
+    statement = (
+        select(Mention)
+        .where(col(Mention.business_id) == business_id, col(Mention.url).in_(urls), col(Mention.gone_at).is_(None))
+        .order_by(col(Mention.posted_at).desc(), col(Mention.id).desc())
+        .limit(1)
+    )
+    return (await session.exec(statement)).first()
+
+
 async def count(session: AsyncSession, business_id: str) -> int:
     """How many mentions of a business are kept."""
     statement = select(func.count()).select_from(Mention).where(col(Mention.business_id) == business_id)
@@ -188,8 +199,8 @@ async def critical(session: AsyncSession, mention_ids: Sequence[int]) -> list[Me
     return list((await session.exec(statement)).all())
 
 
-async def owed(session: AsyncSession, limit: int = 100) -> list[Mention]:
-    """Mentions that want a draft and have none open, the worst first."""
+async def owed(session: AsyncSession, business_ids: Collection[str] | None = None, limit: int = 100) -> list[Mention]:
+    """Mentions of these businesses (None: of all) that want a draft and have none open, the worst first."""
     open_draft = exists().where(col(Draft.mention_id) == col(Mention.id), col(Draft.state).in_(list(OPEN)))
     statement = (
         select(Mention)
@@ -197,6 +208,8 @@ async def owed(session: AsyncSession, limit: int = 100) -> list[Mention]:
         .order_by(col(Mention.severity_level).desc(), col(Mention.id))
         .limit(limit)
     )
+    if business_ids is not None:
+        statement = statement.where(col(Mention.business_id).in_(list(business_ids)))
     return list((await session.exec(statement)).all())
 
 

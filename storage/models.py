@@ -57,6 +57,21 @@ class Source(Record, table=True):
     heard_at: datetime | None = None
 
 
+class Token(Record, table=True):
+    """What `warmline connect` obtained for one source, encrypted; renewed by whoever holds the lease.
+
+    `version` rises with every change, so that of two who write only one does.
+    """
+
+    source_id: int = Field(
+        primary_key=True, foreign_key="source.id", ondelete="CASCADE", sa_column_kwargs={"autoincrement": False}
+    )
+    business_id: str = Field(foreign_key="business.id", ondelete="CASCADE")
+    sealed: str = Field(sa_type=Text)
+    version: int = 1
+    lease_until: datetime | None = None
+
+
 class Author(Record, table=True):
     """Who wrote a mention, as far as the platform tells; erasable."""
 

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.drafts import changed
-from storage.models import Business, Gap, Sample, Source, Spending
+from storage.models import Business, Gap, Sample, Setting, Source, Spending, Token
 from storage.statements import insert_into
 from storage.states import SourceState
 
@@ -45,6 +45,8 @@ async def register(session: AsyncSession, business_id: str, name: str, kind: str
     source = await get(session, business_id, name)
     assert source is not None  # noqa: S101 – it was stored above
     fresh: dict[str, Any] = {} if source.type == kind else {"type": kind, "cursor": None}
+    if fresh:  # the tokens of another platform
+        await session.execute(delete(Token).where(col(Token.source_id) == source.id))
     if not enabled:
         fresh |= {"state": SourceState.OFF}
     elif source.state in (SourceState.OFF, SourceState.DENIED) or fresh:
@@ -83,9 +85,9 @@ async def move_cursor(session: AsyncSession, source_id: int, cursor: dict[str, A
 
 
 async def answered(session: AsyncSession, source_id: int, now: datetime, posts: int) -> Recovered | None:
-    """Notes a proper answer with `posts` posts; says so where that ends a failure, and closes its gap."""
+    """Notes a proper answer with `posts` posts; says so where that ends a failure, and closes the gap of that or a rest."""
     source = await session.get_one(Source, source_id, populate_existing=True)
-    since = source.failing_since  # the update below changes the record in hand too
+    since, was_deaf = source.failing_since, bool(source.fault)  # the update below changes the record in hand too
     values: dict[str, Any] = {"answered_at": now, "polled_at": now, "failures": 0, "fault": "", "next_at": None}
     values["failing_since"] = None
     if posts:
@@ -93,12 +95,11 @@ async def answered(session: AsyncSession, source_id: int, now: datetime, posts: 
     if source.state is not SourceState.OFF and (posts or source.state is not SourceState.SILENT):
         values["state"] = SourceState.ON
     await session.execute(update(Source).where(col(Source.id) == source_id).values(**values))
-    if since is None:
-        return None
-    await session.execute(
-        update(Gap).where(col(Gap.source_id) == source_id, col(Gap.until).is_(None)).values(until=now)
-    )
-    return Recovered(since)
+    if was_deaf or since is not None:
+        await session.execute(
+            update(Gap).where(col(Gap.source_id) == source_id, col(Gap.until).is_(None)).values(until=now)
+        )
+    return None if since is None else Recovered(since)
 
 
 async def failed(
@@ -107,7 +108,7 @@ async def failed(
     """Notes a failure and opens a gap; True where it is news (the source did well, or fails in another way now)."""
     source = await session.get_one(Source, source_id, populate_existing=True)
     is_news = source.failing_since is None or (source.state is not state and state is SourceState.DENIED)
-    if source.failing_since is None:
+    if source.failing_since is None and not is_resting(source):
         await add_gap(session, source_id, source.answered_at or now, None, fault)
     values = {
         "state": state if source.state is not SourceState.OFF else SourceState.OFF,
@@ -121,15 +122,43 @@ async def failed(
     return is_news
 
 
+async def rest(session: AsyncSession, source_id: int, why: str, until: datetime, now: datetime) -> bool:
+    """Notes that a source costs nothing more until then, and opens a gap; True where it is news.
+
+    It is no failure, so one that it was failing at is over.
+    """
+    source = await session.get_one(Source, source_id, populate_existing=True)
+    if (source.fault, source.next_at) == (why, until):
+        return False
+    if not source.fault:
+        await add_gap(session, source_id, source.answered_at or now, None, why)
+    values: dict[str, Any] = {"fault": why, "next_at": until, "polled_at": now, "failures": 0, "failing_since": None}
+    if source.state is SourceState.FAULTY:
+        values["state"] = SourceState.ON
+    await session.execute(update(Source).where(col(Source.id) == source_id).values(**values))
+    return True
+
+
+def is_resting(source: Source) -> bool:
+    """Whether a source is not asked to stay within its budget, and for no other reason."""
+    is_well = source.state in (SourceState.ON, SourceState.SILENT) and source.failing_since is None
+    return is_well and bool(source.fault)
+
+
 def may_be_asked(source: Source, now: datetime) -> bool:
-    """Whether a source may be polled now: it is on, no person has to act first, and its pause is over."""
+    """Whether a source may be polled now: it is on, no person has to act first, and its pause is over.
+
+    One that rests for its budget may: the poll knows what it may spend, the
+    budget may have been raised, and what is kept is looked at again.
+    """
     is_open = source.state not in (SourceState.OFF, SourceState.DENIED)
-    return is_open and (source.next_at is None or source.next_at <= now)
+    return is_open and (source.next_at is None or source.next_at <= now or is_resting(source))
 
 
 async def fell_silent(session: AsyncSession, source_id: int) -> bool:
     """Marks a source that answers but has been quiet for too long; False where it is not doing well anyway."""
-    statement = update(Source).where(col(Source.id) == source_id, col(Source.state) == SourceState.ON)
+    is_listening = (col(Source.state) == SourceState.ON, col(Source.fault) == "")  # not resting, that is
+    statement = update(Source).where(col(Source.id) == source_id, *is_listening)
     return await changed(session, statement.values(state=SourceState.SILENT)) == 1
 
 
@@ -196,6 +225,12 @@ async def drop_samples(session: AsyncSession, business_id: str, before: datetime
     await session.execute(delete(Sample).where(col(Sample.business_id) == business_id, col(Sample.seen_at) < before))
 
 
+async def empty_samples(session: AsyncSession, source_id: int) -> None:
+    """Keeps of a source's samples only why they could not be read."""
+    statement = update(Sample).where(col(Sample.source_id) == source_id)
+    await session.execute(statement.values(sample="", external_id=""))
+
+
 async def drop_samples_of(session: AsyncSession, business_id: str, words: Collection[str]) -> None:
     """Deletes samples that hold one of these (an author's id, handle and name; of four letters or more)."""
     for word in (word for word in words if len(word) >= _TELLING):
@@ -222,13 +257,34 @@ async def spend(session: AsyncSession, source_id: int, day: date, *, calls: int,
     await session.execute(statement)
 
 
-async def spent(session: AsyncSession, source_id: int, since: date) -> tuple[int, int]:
-    """Calls and millionths of the currency since a day, that day included."""
+async def spent(session: AsyncSession, source_id: int, since: date, *, hold: bool = False) -> tuple[int, int]:
+    """Calls and millionths of the currency since a day, that day included; `hold` lets nobody else ask meanwhile."""
+    if hold:
+        await session.get_one(Source, source_id, with_for_update=True)
     statement = select(
         func.coalesce(func.sum(col(Spending.calls)), 0), func.coalesce(func.sum(col(Spending.micros)), 0)
     ).where(col(Spending.source_id) == source_id, col(Spending.day) >= since)
     calls, micros = (await session.execute(statement)).one()
     return int(calls), int(micros)
+
+
+async def dearest_page(session: AsyncSession, source_id: int, day: date) -> int:
+    """What the dearest page of the day's month cost, in millionths of the currency; 0 before the first."""
+    setting = await session.get(Setting, _dearest_of(source_id), populate_existing=True)
+    month, _, micros = setting.value.partition(" ") if setting else ("", "", "")
+    return int(micros) if month == f"{day:%Y-%m}" else 0
+
+
+async def note_page(session: AsyncSession, source_id: int, day: date, micros: int) -> None:
+    """Remembers what a page cost, if none of the month was dearer."""
+    if micros > await dearest_page(session, source_id, day):
+        value = f"{day:%Y-%m} {micros}"
+        statement = insert_into(session, Setting).values(name=_dearest_of(source_id), value=value)
+        await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+
+def _dearest_of(source_id: int) -> str:
+    return f"dearest page of source {source_id}"
 
 
 async def bills(session: AsyncSession, business_id: str, since: date) -> dict[int, tuple[int, int, str]]:

@@ -118,11 +118,13 @@ class Server:
         body = {"repo": self._us.did, "collection": COLLECTION, "rkey": key, "record": record, "swapRecord": None}
         content = json.dumps(body).encode()
         try:
-            await client.invoke_procedure(
+            answer = await client.invoke_procedure(
                 "com.atproto.repo.putRecord", content=content, input_encoding="application/json"
             )
         except _stumbles() as error:
             raise self._reply_error(error) from error
+        if not isinstance(answer.content, dict):  # a page for people, perhaps of something on the way
+            raise self._lost()
 
     async def close(self) -> None:
         """Lets the connections go."""
@@ -223,6 +225,10 @@ class Server:
             if _TOO_LONG.search(sample):
                 return ReplyTooLong(f"{who} counts the reply as too long.", do="Shorten it.")
             return ReplyRefused(f"{who} did not take the reply ({name or status}).", do="Look at the account there.")
+        return self._lost()
+
+    def _lost(self) -> ReplyLost:
+        who = f'The server of "{self._around.source}"'
         return ReplyLost(f"{who} did not confirm the reply.", do="Look whether it is there.")
 
     def _retry_at(self, error: Any) -> datetime | None:

@@ -190,6 +190,24 @@ async def test_a_closed_store_leaves_one_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["warmline.db"]
 
 
+async def test_a_store_is_closed_only_after_the_last_commit(tmp_path: Path) -> None:
+    async def fail(store: Store) -> None:
+        async with store.work() as session:
+            session.add(Setting(name="broken", value=""))
+            raise ZeroDivisionError
+
+    store = await Store.open(sqlite_at(tmp_path / "warmline.db"))
+    first = asyncio.create_task(note(store, "something"))
+    await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        await fail(store)
+
+    await store.close()
+
+    assert names(tmp_path) == ["warmline.db"]
+    await first
+
+
 async def test_a_server_that_ends_the_connection_is_told_in_words_and_found_again(store: Store) -> None:
     if store.dialect == "sqlite":
         pytest.skip("SQLite has no server that could go away")
