@@ -7,11 +7,13 @@ so that a crash in between tells a crisis twice rather than never.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import structlog
 
 from config.settings import BusinessSettings, Person
+from listener.budget import next_month
 from listener.digest.rendering import calm, when
 from responders.errors import ChannelError
 from responders.mail import Mailer, MailPartlySent, pause_after
@@ -22,6 +24,8 @@ log = structlog.get_logger()
 
 #: A source that fails for so long is no hiccup any more.
 FAULTY_FOR = timedelta(hours=6)
+#: The part of a month's budget at which owners hear that it runs out.
+NEARLY_SPENT = Decimal("0.8")
 #: When an alert that nobody can be told (no address, no such business) is looked at again.
 _LATER = timedelta(hours=1)
 #: What the keys of alerts about sources begin with.
@@ -138,20 +142,26 @@ def _details(alert: Alert, mention: Mention | None, business: BusinessSettings, 
 
 
 async def raise_for_sources(store: Store, businesses: Mapping[str, BusinessSettings], now: datetime) -> int:
-    """Raises one alert for each episode in which a source went deaf; gives how many are new.
+    """Raises one alert for each episode in which a source went deaf, or for a budget; gives how many are new.
 
     Refused credentials count at once, for only a person can renew them;
     failures after `FAULTY_FOR`; silence when it has lasted longer than the
-    source's connector expects.
+    source's connector expects. A budget is told of twice in a month at most:
+    when it is nearly spent, and when it is.
     """
     number = 0
     for business in businesses.values():
         async with store.read() as session:
             listing = await sources.listing(session, business.id)
-        deaf = [found for source in listing if (found := _deaf(source, business, now)) is not None]
-        if deaf:
+            bills = await sources.bills(session, business.id, now.astimezone(UTC).date().replace(day=1))
+        told = [found for source in listing if (found := _deaf(source, business, now)) is not None]
+        budgets = {table.name: table.budget for table in business.sources if table.enabled and table.budget}
+        for source in listing:
+            if source.name in budgets and source.id in bills:
+                told += _spent(source, budgets[source.name], bills[source.id], now.astimezone(UTC))
+        if told:
             async with store.work() as session:
-                for key, text in deaf:
+                for key, text in told:
                     number += await alerts.raise_once(session, business.id, key, text, now)
     return number
 
@@ -173,3 +183,22 @@ def _deaf(source: Source, business: BusinessSettings, now: datetime) -> tuple[st
         )
         return f"{_SOURCE}{source.id} silent since {heard.isoformat()}", text
     return None
+
+
+def _spent(source: Source, budget: Decimal, bill: tuple[int, int, str], now: datetime) -> list[tuple[str, str]]:
+    """The keys of what is to be told of a month's budget, and what to say."""
+    _, micros, currency = bill
+    spent, opens = Decimal(micros) / 1_000_000, next_month(now)
+    so_far = f"{spent:.2f} of {budget:.2f} {currency} for {now:%B} are spent"
+    rests = f"rests until {opens.day} {opens:%B} (UTC) and then goes on by itself"
+    found = []
+    if spent >= budget * NEARLY_SPENT:
+        text = f"“{source.name}” has used 80 % of its budget: {so_far}. Once the rest is spent, it {rests}."
+        found.append((f"{_SOURCE}{source.id} budget nearly spent {now:%Y-%m}", text))
+    if sources.is_resting(source) and source.next_at == opens:
+        text = (
+            f"“{source.name}” {rests}, because another page could pass its budget: {so_far}."
+            " Raise the budget in the configuration if it should listen before."
+        )
+        found.append((f"{_SOURCE}{source.id} budget spent {now:%Y-%m}", text))
+    return found

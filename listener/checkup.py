@@ -18,10 +18,12 @@ from config.errors import ConfigError, WarmlineError
 from config.load import find
 from config.secrets import Secret
 from config.settings import BusinessSettings, Settings, SourceTable
-from connectors.base import Connector, Replier, Surroundings
+from connectors.base import Connector, Replier, Surroundings, Traits
 from connectors.http import open_session
 from connectors.registry import Connectors, installed
-from listener import configuration
+from listener import configuration, control
+from listener.budget import for_listening
+from listener.connecting import keepers
 from listener.looking import about
 from listener.terminal import now
 from responders.mail import Mailer
@@ -36,11 +38,12 @@ _MONTH = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was tried, whether it works, and what there is to say."""
+    """One thing that was tried, whether it works, and what there is to say; `warns`: it works, but look at it."""
 
     what: str
     works: bool
     says: str
+    warns: bool = False
 
 
 async def check(path: Path | None) -> bool:
@@ -63,7 +66,7 @@ async def check(path: Path | None) -> bool:
 
 def print_line(line: Line) -> None:
     """Prints one line."""
-    mark, colour = ("✓", "green") if line.works else ("✗", "red")
+    mark, colour = ("✗", "red") if not line.works else ("!", "yellow") if line.warns else ("✓", "green")
     typer.echo(f"{typer.style(mark, fg=colour)} {line.what}: {line.says}")
 
 
@@ -72,11 +75,17 @@ async def lines(settings: Settings, connectors: Connectors, session: aiohttp.Cli
     yield await _database(settings)
     for line in _secrets(settings, connectors):
         yield line
-    for business in settings.businesses.values():
-        for table in business.sources:
-            surroundings = Surroundings(table.name, session, now, settings.home)
-            yield await _source(business, table, connectors, surroundings)
-        yield _people(business, settings)
+    async with keepers(settings, connectors) as keeper_of:
+        for business in settings.businesses.values():
+            for table in business.sources:
+                keeper = await keeper_of(business.id, table)
+                if keeper is None and table.enabled and connectors.consent(table.type, table.options):
+                    yield await _asked_by_daemon(business, table, settings)
+                    continue
+                surroundings = Surroundings(table.name, session, now, settings.home, keeper)
+                for line in await _source(business, table, connectors, surroundings):
+                    yield line
+            yield _people(business, settings)
     if settings.installation.mail:
         yield await _mail(Mailer(settings.installation.mail))
 
@@ -124,38 +133,87 @@ def _named(value: Any) -> Iterator[Secret]:
 
 async def _source(
     business: BusinessSettings, table: SourceTable, connectors: Connectors, surroundings: Surroundings
-) -> Line:
+) -> list[Line]:
+    """How a source does, what it will cost, and what its platform asks for."""
     what = f'source "{table.name}"'
     if not table.enabled:
-        return Line(what, True, "switched off")
+        return [Line(what, True, "switched off")]
     try:
         connector = connectors.build(table.type, table.options, surroundings)
     except WarmlineError as error:
-        return Line(what, False, str(error))
+        return [Line(what, False, str(error))]
     try:
-        return Line(what, True, await _tried(business, table, connector))
+        found = Line(what, True, await _tried(business, table, connector))
     except WarmlineError as error:
-        return Line(what, False, str(error))
+        found = Line(what, False, str(error))
     finally:
         await connector.close()
+    return [found, *forecast(table, connector.traits), *duties(business, table, connector.traits)]
+
+
+async def _asked_by_daemon(business: BusinessSettings, table: SourceTable, settings: Settings) -> Line:
+    """How a source does whose tokens the running daemon keeps to itself."""
+    what = f'source "{table.name}"'
+    try:
+        listing = await control.ask(settings.directory, "sources", {"business": business.id})
+    except (WarmlineError, ConnectionError):
+        return Line(what, False, "Its tokens cannot be read now. Run warmline check again.")
+    line = next((each for each in listing if each["name"] == table.name), None)
+    if line is None:
+        return Line(what, False, "The daemon that runs does not know it yet.")
+    return Line(
+        what,
+        not line["fault"],
+        line["fault"] or f"asked by the daemon that runs; last answer {line['answered'] or 'never'}",
+    )
 
 
 async def _tried(business: BusinessSettings, table: SourceTable, connector: Connector) -> str:
-    forecast = _forecast(table, connector)
+    every = table.every or connector.traits.every
+    asked = f"asked every {say_duration(every)}, about {int(_MONTH / every)} calls a month"
     if connector.traits.cost_per_call:
-        return f"not asked, because each call costs money; {forecast}"
+        return f"not asked, because each call costs money; {asked}"
     page = await connector.fetch(None)
     answers = "answers itself" if isinstance(connector, Replier) else "answered by hand"
     found = len(about(business, table, page))
-    return f"{len(page.posts)} posts now, {found} about {business.business.name}; {answers}; {forecast}"
+    return f"{len(page.posts)} posts now, {found} about {business.business.name}; {answers}; {asked}, free of charge"
 
 
-def _forecast(table: SourceTable, connector: Connector) -> str:
-    every = table.every or connector.traits.every
-    calls = int(_MONTH / every)
-    cost = calls * connector.traits.cost_per_call
-    money = f", about {cost.quantize(Decimal('0.01'))} {connector.traits.currency}" if cost else ", free of charge"
-    return f"asked every {say_duration(every)}, about {calls} calls a month{money}"
+def forecast(table: SourceTable, traits: Traits) -> Iterator[Line]:
+    """What a month will cost where calls cost money, and whether the budget allows for it."""
+    cost, what = int(_MONTH / (table.every or traits.every)) * traits.cost_per_call, f'cost of "{table.name}"'
+    if not cost:
+        return
+    says = [f"about {_money(cost, traits)} a month if each call costs what one usually does"]
+    if traits.recheck_every is not None:
+        looks = 100 * traits.cost_per_call * Decimal(_MONTH / traits.recheck_every)
+        says.append(f"about {_money(looks, traits)} more for every 100 posts that are kept and looked at again")
+    if table.budget is None:
+        yield Line(what, True, "; ".join([*says, "no budget is set, so nothing stops it"]), warns=True)
+        return
+    says.append(f"its budget of {_money(table.budget, traits)} allows {_money(table.budget / 30, traits)} a day")
+    is_short = cost > for_listening(table.budget, traits)
+    if is_short:
+        says.append("that is too little for all calls: it rests whenever it has used the days' shares")
+    yield Line(what, True, "; ".join(says), warns=is_short)
+
+
+def _money(amount: Decimal, traits: Traits) -> str:
+    return f"{amount:.2f} {traits.currency}"
+
+
+def duties(business: BusinessSettings, table: SourceTable, traits: Traits) -> Iterator[Line]:
+    """What the platform asks of those who listen and answer there."""
+    says = []
+    if traits.retention == timedelta(0):
+        says.append("Its posts may not be kept: they are counted, and neither shown nor answered.")
+    elif traits.retention is not None:
+        says.append(f"Its posts are kept for {say_duration(traits.retention)} at most.")
+    if traits.disclosure:
+        tells = "say" if business.voice.disclose else "do not say"
+        says += [traits.disclosure, f"Your drafts {tells} that software helped (disclose under [voice])."]
+    if says:
+        yield Line(f'duties of "{table.name}"', True, " ".join(says))
 
 
 def _people(business: BusinessSettings, settings: Settings) -> Line:

@@ -12,6 +12,7 @@ import hashlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from aiohttp import web
 from config.errors import ConfigError
 from config.load import find
 from connectors.registry import installed
-from listener import configuration, control, health, housekeeping
+from listener import configuration, control, health, housekeeping, webhooks
 from listener.household import Household
 from listener.logs import start_logging
+from listener.pasting import hear_pasted
 from listener.rounds import Rounds
 from listener.schedule import Schedule
 from responders.inbox.app import make_app
@@ -97,7 +99,9 @@ class Daemon:
             household.now,
             lambda: household.mailer,
             eraser=household.forget,
+            hearer=partial(hear_pasted, household),
         )
+        webhooks.add_routes(app, household)
         health.add_routes(app, self.health, household.store, lambda: list(household.businesses))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()

@@ -1,11 +1,11 @@
-"""Polls one source: fetches, hears, moves the cursor, and keeps book of failures, gaps and costs."""
+"""Polls one source: fetches, hears, moves the cursor, keeps book of failures and gaps, and looks at kept posts again."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -18,8 +18,10 @@ from connectors.errors import (
     SourceLimited,
     SourceUnavailable,
 )
+from listener import budget
+from listener.budget import Reserved
 from listener.pipeline import Ear, Heard, Understanding, hear
-from storage import Session, Source, Store, mentions, sources
+from storage import Session, Source, Store, alerts, mentions, sources
 from storage.states import SourceState
 from storage.storable import storable
 
@@ -27,16 +29,23 @@ log = structlog.get_logger()
 
 #: Waits after failures in a row: a minute, doubling, at most an hour.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
-#: Pages in one poll; what is left comes with the next.
+#: Pages in one poll, and slices of kept posts that are looked at again after it; what is left comes with the next.
 PAGES = 50
+#: Kept posts in one slice.
+SLICE = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listening:
-    """One source with the connector that reads it."""
+    """One source with the connector that reads it.
+
+    `booked` is money that was booked for looking again at kept posts and that
+    the bill of the connector's next page contains.
+    """
 
     ear: Ear
     connector: Connector
+    booked: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +66,18 @@ async def poll(listening: Listening, store: Store, understanding: Understanding,
     """
     source, total = listening.ear.source, Heard()
     for _ in range(PAGES):
-        if await _is_over_budget(listening, store, now()):
-            return Polled(source.name, total, fault="its budget for this month is spent")
+        reserved = await budget.reserve(listening, store, now())
+        if reserved.refused:
+            return Polled(source.name, total, fault=reserved.refused)
         try:
             page = await listening.connector.fetch(await stored_cursor(store, source))
         except SourceError as error:
-            return Polled(source.name, total, fault=await _failed(listening, store, error, now()))
+            return Polled(source.name, total, fault=await _failed(listening, store, error, reserved, now()))
         except Exception as error:  # around one poll: a connector's bug must not stop the others
             log.exception("poll broke", source=source.name)
             broken = SourceUnavailable(f'"{source.name}" could not be read ({type(error).__name__}).')
-            return Polled(source.name, total, fault=await _failed(listening, store, broken, now()))
-        heard = await hear_page(listening, page, store, understanding, now())
+            return Polled(source.name, total, fault=await _failed(listening, store, broken, reserved, now()))
+        heard = await hear_page(listening, page, store, understanding, now(), reserved)
         _add(total, heard)
         if not page.more:
             return Polled(source.name, total)
@@ -75,9 +85,14 @@ async def poll(listening: Listening, store: Store, understanding: Understanding,
 
 
 async def hear_page(
-    listening: Listening, page: Page, store: Store, understanding: Understanding, now: datetime
+    listening: Listening,
+    page: Page,
+    store: Store,
+    understanding: Understanding,
+    now: datetime,
+    reserved: Reserved | None = None,
 ) -> Heard:
-    """Stores one page, its cursor, its gaps and its cost, all or nothing."""
+    """Stores one page, its cursor, its gaps and its cost, all or nothing; None was reserved for what is pushed."""
     source = listening.ear.source
     async with store.work() as session:
         heard = await hear(session, page, listening.ear, understanding, now)
@@ -85,8 +100,10 @@ async def hear_page(
             await sources.move_cursor(session, source.id or 0, storable(page.cursor))
         for gap in page.gaps:
             await _keep_gap(session, source, gap)
-        await _pay(session, listening, page, now)
+        await budget.settle(session, listening, page, reserved or Reserved(now.astimezone(UTC).date()))
         recovered = await sources.answered(session, source.id or 0, now, len(page.posts))
+        if listening.connector.traits.retention == timedelta(0):
+            await _keep_numbers(session, source, heard, now)
     if recovered is not None:
         log.info("source recovered", source=source.name, silent_for=str(now - recovered.since))
     if heard.new or heard.edited or heard.gone:
@@ -94,6 +111,17 @@ async def hear_page(
             "mentions heard", source=source.name, new=len(heard.new), edited=len(heard.edited), gone=len(heard.gone)
         )
     return heard
+
+
+async def _keep_numbers(session: Session, source: Source, heard: Heard, now: datetime) -> None:
+    """Leaves only the counts, and hashes that keep a post from counting twice: its platform allows to store no more."""
+    if await mentions.critical(session, heard.new):
+        text = f"A post that “{source.name}” heard may be a crisis. It may not be kept here: please look there now."
+        key = f"critical post of source {source.id} at {now.isoformat()}"
+        await alerts.raise_once(session, source.business_id, key, text, now, critical=True)
+    await mentions.erase(session, source.business_id, heard.new, now)
+    await mentions.drop_lonely_authors(session, source.business_id)
+    await sources.empty_samples(session, source.id or 0)
 
 
 async def stored_cursor(store: Store, source: Source) -> dict[str, object] | None:
@@ -107,40 +135,11 @@ async def _keep_gap(session: Session, source: Source, gap: Gap) -> None:
     await sources.add_gap(session, source.id or 0, gap.since or gap.until, gap.until, gap.reason)
 
 
-async def _pay(session: Session, listening: Listening, page: Page, now: datetime) -> None:
-    traits = listening.connector.traits
-    cost = traits.cost_per_call * page.calls if page.cost is None else page.cost
-    await sources.spend(
-        session,
-        listening.ear.source.id or 0,
-        now.date(),
-        calls=page.calls,
-        micros=int(cost * 1_000_000),
-        currency=traits.currency,
-    )
-
-
-async def _is_over_budget(listening: Listening, store: Store, now: datetime) -> bool:
-    """Whether one more call would pass the month's budget; if so the gap is written down."""
-    budget = listening.ear.table.budget
-    if budget is None:
-        return False
-    source = listening.ear.source
-    async with store.read() as session:
-        _, micros = await sources.spent(session, source.id or 0, now.date().replace(day=1))
-    if Decimal(micros) / 1_000_000 + listening.connector.traits.cost_per_call <= budget:
-        return False
-    fault = f"The budget of {budget} {listening.connector.traits.currency} for this month is spent."
-    first_of_next_month = (now.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=5)
-    async with store.work() as session:
-        await sources.failed(session, source.id or 0, SourceState.FAULTY, fault, first_of_next_month, now)
-    return True
-
-
-async def _failed(listening: Listening, store: Store, error: SourceError, now: datetime) -> str:
+async def _failed(listening: Listening, store: Store, error: SourceError, reserved: Reserved, now: datetime) -> str:
     """Writes a failure down, plans the next try, and logs it if it is news; gives it in words."""
     source = listening.ear.source
     async with store.work() as session:
+        await budget.release(session, listening, reserved, may_be_billed=isinstance(error, SourceUnavailable))
         record = await sources.get(session, source.business_id, source.name)
         failures = record.failures if record else 0
         state = SourceState.DENIED if isinstance(error, SourceDenied) else SourceState.FAULTY
@@ -174,22 +173,37 @@ def _add(total: Heard, heard: Heard) -> None:
 async def recheck(
     listening: Listening, store: Store, understanding: Understanding, now: Callable[[], datetime]
 ) -> Heard:
-    """Looks at kept posts again for edits and deletions; those that vanished are withdrawn."""
-    every = listening.connector.traits.recheck_every
-    source, total = listening.ear.source, Heard()
+    """Looks at all kept posts that are due again for edits and deletions, slice by slice, the longest ago first.
+
+    It goes on while polling rests for its budget; `budget.book_looks` says how far.
+    """
+    total = Heard()
+    for _ in range(PAGES):
+        again = await _recheck_slice(listening, store, understanding, now())
+        if again is None:
+            break
+        _add(total, again)
+    return total
+
+
+async def _recheck_slice(
+    listening: Listening, store: Store, understanding: Understanding, now: datetime
+) -> Heard | None:
+    """What became of the next posts that are due; None where none is, or none can be looked at now."""
+    source, every = listening.ear.source, listening.connector.traits.recheck_every
     if every is None:
-        return total
+        return None
     async with store.read() as session:
-        ids = await mentions.to_recheck(session, source.id or 0, now() - every, 100)
+        due = await mentions.to_recheck(session, source.id or 0, now - every, SLICE)
+    ids = due[: await budget.book_looks(listening, store, len(due), now)]
     if not ids:
-        return total
+        return None
     try:
         posts = await listening.connector.recheck(ids)
     except SourceError as error:
         log.info("recheck put off", source=source.name, kind=type(error).__name__)
-        return total
+        return None
     async with store.work() as session:
-        page = Page(posts=posts, cursor=None)
-        total = await hear(session, page, listening.ear, understanding, now())
-        await mentions.rechecked(session, source.id or 0, ids, now())
-    return total
+        heard = await hear(session, Page(posts=posts, cursor=None), listening.ear, understanding, now)
+        await mentions.rechecked(session, source.id or 0, ids, now)
+    return heard

@@ -32,7 +32,7 @@ async def draft_waiting(
 ) -> int:
     """Drafts for the mentions that want a reply and have none, the worst first; gives how many."""
     async with store.read() as session:
-        owed = [mention for mention in await mentions.owed(session) if mention.business_id in businesses]
+        owed = await mentions.owed(session, businesses)
     made = 0
     for mention in owed:
         made += await _draft_one(store, businesses[mention.business_id], mention, drafter, now)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from responders.drafting.base import Case
 from responders.drafting.packs import Frame, Pack
 from responders.drafting.slots import Line, person_in, things_in
-from responders.drafting.words import LONGEST, sentences, telling
+from responders.drafting.words import LONGEST, is_repeatable, sentences, telling
 
 #: More points than this make a list, not a reply.
 MOST = 3
@@ -32,7 +32,7 @@ class Point:
 
 def points(case: Case, pack: Pack) -> list[Point]:
     """What went wrong, in the mention's order, at most three; a business's own frames before the pack's."""
-    frames = (*own_frames(case, "complaint"), *pack.frames)
+    frames = (*_repeatable(case, "complaint", pack), *pack.frames)
     found = list(_found(case, frames, pack))
     strong = [point for point in found if not point.weak]
     kept = _each_once(strong or found, pack)
@@ -41,7 +41,7 @@ def points(case: Case, pack: Pack) -> list[Point]:
 
 def liked(case: Case, pack: Pack) -> list[Point]:
     """What is praised, in the mention's order, at most two."""
-    frames = (*own_frames(case, "praise"), *pack.praises)
+    frames = (*_repeatable(case, "praise", pack), *pack.praises)
     return _each_once(sorted(_found(case, frames, pack), key=lambda point: point.at), pack)[:2]
 
 
@@ -52,6 +52,11 @@ def own_frames(case: Case, of: str) -> Iterator[Frame]:
             yield Frame(
                 name=table.about, family="own", match=tuple(_spelled(word) for word in table.words), says=table.says
             )
+
+
+def _repeatable(case: Case, of: str, pack: Pack) -> Iterator[Frame]:
+    """The business's frames whose phrases are in the language of the answer."""
+    return (frame for frame in own_frames(case, of) if all(is_repeatable(says, case, pack) for says in frame.says))
 
 
 def _spelled(word: str) -> str:

@@ -12,7 +12,7 @@ from responders.drafting import house
 from responders.drafting.base import Case
 from responders.drafting.commitments import commitments
 from responders.drafting.packs import Family, Pack
-from responders.drafting.words import LONGEST, content, listed, stem, words
+from responders.drafting.words import LONGEST, content, is_repeatable, listed, stem, words
 
 #: Holidays this near are told with the opening hours.
 SOON = timedelta(days=14)
@@ -35,11 +35,12 @@ def contact_of(case: Case) -> str:
 
 
 def promises(case: Case, pack: Pack) -> list[str]:
-    """What may be promised, in words that fit after "I'll" and are recognised there again."""
+    """What may be promised in this language, in words that fit after "I'll" and are recognised there again."""
     pledged = "|".join(re.escape(wording.split("{promise}")[0]) for wording in pack.said("promise"))
     said = [
         re.sub(rf"^(?:{pledged}|(?:(?:i|we)(?:['’]ll| will)|to)\s+)", "", promise.strip(), flags=re.IGNORECASE)
         for promise in case.business.voice.may_promise
+        if is_repeatable(promise, case, pack)
     ]
     said = [promise[0].lower() + promise[1:].rstrip(". ") for promise in said if promise.strip(". ")]
     return [
@@ -71,13 +72,14 @@ def promise_to_call(case: Case, pack: Pack) -> str:
 
 
 def told(case: Case, pack: Pack) -> list[Fact | Incident]:
-    """Facts and incidents of which the mention holds every word of `about`, the closest first."""
+    """Facts and incidents in this language of which the mention holds every word of `about`, the closest first."""
     held = content(case.mention[:LONGEST], pack)
     today = case.now.astimezone(case.business.business.zone).date()
     going_on = [incident for incident in case.business.incidents if incident.until >= today]
     known: list[Fact | Incident] = [*going_on, *case.business.facts]
     fitting = [one for one in known if one.say and (about := content(one.about, pack)) and about <= held]
-    return sorted(fitting, key=lambda one: -len(content(one.about, pack)))
+    repeatable = [one for one in fitting if is_repeatable(one.say, case, pack)]
+    return sorted(repeatable, key=lambda one: -len(content(one.about, pack)))
 
 
 def explanation(case: Case, pack: Pack) -> str:

@@ -11,7 +11,7 @@ from responders.drafting import house, knowledge
 from responders.drafting.frames import Point
 from responders.drafting.packs import Family
 from responders.drafting.triage import Kind, Reading
-from responders.drafting.words import capitalised, listed
+from responders.drafting.words import capitalised, is_repeatable, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Voice:
     def say(self, move: str) -> list[str]:
         """The wordings of `move`, rotated; calm ones only where the tone guide or a death asks for it."""
         reading = self.reading
-        own: Sequence[str] = getattr(reading.case.business.phrases, move, ())
+        phrases: Sequence[str] = getattr(reading.case.business.phrases, move, ())
+        own = [phrase for phrase in phrases if is_repeatable(phrase, reading.case, reading.pack)]
         wordings = [*own, *reading.pack.said(move, informal=reading.informal)]
         calm = reading.loss or reading.case.business.voice.warmth == "plain"
         return self.turn([wording for wording in wordings if not (calm and "!" in wording)] or wordings[:1])
@@ -278,7 +279,7 @@ def _praise(reading: Reading) -> Plan:
     plain = (first + after for after, first in product(closings, voice.say("praise_plain")))
     tiers = [[first + after for after, first in product(closings, named)], plain] if named else [plain]
     reasons = (f"names: {person or thing}",) if named else ("a plain thank-you: nothing to name",)
-    return Plan(tiers, "", reasons, "Thank you. ")
+    return Plan(tiers, "", reasons, reading.pack.thanks)
 
 
 def _liked_thing(reading: Reading) -> str:
@@ -337,7 +338,7 @@ def _suggestion(reading: Reading) -> Plan:
         if is_fit
     ]
     lacks = "Needs your line: the wish could not be named. Say in your own words what you make of it."
-    return Plan(tiers, lacks, (f"names: {thing}",) if thing else (), "Thank you for the idea. ")
+    return Plan(tiers, lacks, (f"names: {thing}",) if thing else (), pack.thanks)
 
 
 def _liked_beside(reading: Reading) -> str:
@@ -356,7 +357,7 @@ def _opportunity(reading: Reading) -> Plan:
     wordings = [each.format(way=way) for each, way in product(voice_of(reading).say("opportunity"), ways)]
     lacks = "They offer something, and the place has no contact to send them to."
     owner = reading.is_regulated
-    return Plan([wordings] if wordings else [], lacks, before="Thank you for thinking of us. ", for_owner=owner)
+    return Plan([wordings] if wordings else [], lacks, before=reading.pack.thanks, for_owner=owner)
 
 
 _PLANS: Mapping[Kind, Callable[[Reading], Plan]] = {

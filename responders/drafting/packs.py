@@ -142,6 +142,10 @@ class Speech(Part):
     #: Before a thing where a wording speaks of "the" thing.
     article: str = ""
     articles: Expression = "(?!)"
+    #: Where a thing is said with its own article: by article, the names that take it; the first that fits.
+    articles_of: Mapping[str, Expression] = Field(default_factory=dict)
+    #: By article, the forms of a word that may stand beside such a thing.
+    agrees: Mapping[str, Expression] = Field(default_factory=dict)
     plural: Expression = ""
     #: Small words that may stand anywhere in a promise.
     small: Words = frozenset()

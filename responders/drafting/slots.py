@@ -40,9 +40,11 @@ class Things:
     """The names that a reply may use: the business's products first, then the pack's things."""
 
     def __init__(self, products: Iterable[str], things: Mapping[str, str], pack: Pack) -> None:
-        own = [re.sub(pack.speech.articles, "", name.strip(), flags=re.IGNORECASE) for name in products]
-        self._own = {_key(name): name for name in own if name}
-        self._known = {_key(name): says for name, says in things.items()}
+        article, self._articles_of = compiled(pack.speech.articles), pack.speech.articles_of
+        bare = {article.sub("", name.strip()): name.strip() for name in products}
+        self._own = {_key(name): name for name in bare if name}
+        self._written = bare if self._articles_of else {}
+        self._known = {_key(article.sub("", name)): says for name, says in things.items()}
         self._plural = pack.speech.plural
         self._search = [(True, self._compile(self._own)), (False, self._compile(self._known))]
 
@@ -57,7 +59,8 @@ class Things:
         for ours, search in self._search:
             for match in search.finditer(text) if search else ():
                 if all(match.end() <= other.start or match.start() >= other.end for other in found):
-                    found.append(Named(match.start(), match.end(), self._says(match[0], ours), ours))
+                    says = self._says(match[0], ours)
+                    found.append(Named(match.start(), match.end(), self._with_article(says) if ours else says, ours))
         return sorted(found, key=lambda named: named.start)
 
     def _says(self, found: str, ours: bool) -> str:
@@ -70,6 +73,15 @@ class Things:
         )
         base = names.get(exact, exact)
         return _singular(base) + key[len(_singular(exact)) :] if base.casefold() == exact else base
+
+    def _with_article(self, name: str) -> str:
+        """A product with the article that the owner wrote, else that of the thing it begins with, else by its form."""
+        if (written := self._written.get(name, name)) != name:
+            return written[0].lower() + written[1:]
+        head = name.split()[0].casefold()
+        article = self._known.get(head, head).removesuffix(head) if self._articles_of else ""
+        by_form = (each for each, names in self._articles_of.items() if compiled(names).match(name))
+        return (article or next(by_form, "")) + name
 
 
 def _key(name: str) -> str:
@@ -118,10 +130,11 @@ class Line:
     def fill(self, found: re.Match[str]) -> dict[str, str]:
         """Every slot that can be filled around one match of a frame."""
         start, end = found.span()
-        near = sorted((self._distance(each, start, end), at, each) for at, each in enumerate(self.named))
-        close = [each for distance, _, each in near if distance <= NEAR]
-        behind = [each for each in self.named if each.start >= end]
         inside = {name: value.lower().strip() for name, value in found.groupdict().items() if value}
+        named = [each for each in self.named if self._agrees(each.says, inside.get("word") or inside.get("word2", ""))]
+        near = sorted((self._distance(each, start, end), at, each) for at, each in enumerate(named))
+        close = [each for distance, _, each in near if distance <= NEAR]
+        behind = [each for each in named if each.start >= end]
         nearest = near[0][0] if near else 0
         ours = next(
             (each.says for distance, _, each in near if each.ours and distance <= min(NEAR, nearest + OURS)), ""
@@ -129,7 +142,7 @@ class Line:
         return {
             "thing": ours or next((each.says for each in close), ""),
             "ours": next((each.says for each in close if each.ours), "") or self.only,
-            "over": next((each.says for each in self.named if each.start < end < each.end), ""),
+            "over": next((each.says for each in named if each.start < end < each.end), ""),
             "next": next((each.says for each in behind[:1] if self._is_next(end, each.start)), ""),
             "after": next((each.says for each in behind if each.start <= end + NEAR), ""),
             "person": self.person,
@@ -139,6 +152,11 @@ class Line:
             "word": self._as_written(inside.get("word") or inside.get("word2", "")),
             "since": self._as_written(inside.get("since", "")),
         }
+
+    def _agrees(self, thing: str, word: str) -> bool:
+        """Whether `word` may stand beside `thing` where the language makes its form depend on that."""
+        rules = self.pack.speech.agrees.items()
+        return not word or all(compiled(form).search(word) for article, form in rules if thing.startswith(article))
 
     def _distance(self, named: Named, start: int, end: int) -> int:
         """How far a thing stands from the words between `start` and `end`; what a comma parts stands further off."""

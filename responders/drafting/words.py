@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from responders.drafting.packs import Pack, compiled
+from responders.drafting.base import Case
+from responders.drafting.packs import Pack, compiled, packs
 
 #: Further than this a mention is not searched: a point that comes later is not its point.
 LONGEST = 5_000
@@ -53,6 +54,19 @@ def telling(text: str, pack: Pack) -> set[str]:
 @lru_cache(maxsize=64)
 def _stems(generic: frozenset[str], endings: tuple[str, ...]) -> frozenset[str]:
     return frozenset(_stem(word, endings) for word in generic)
+
+
+def is_repeatable(text: str, case: Case, pack: Pack) -> bool:
+    """Whether the owner wrote `text` in the language of the answer, told by its everyday words; in doubt, in their first."""
+    return _is_written_in(text, pack.code, case.business.business.languages[0])
+
+
+@lru_cache(maxsize=4096)
+def _is_written_in(text: str, code: str, first: str) -> bool:
+    everyday = {each.code: each.speech.ordinary | each.speech.small for each in packs().values()}
+    held = {each: sum(word in known for word in words(text, packs()[each])) for each, known in everyday.items()}
+    likely = [each for each, count in held.items() if count == max(held.values())]
+    return code in likely and (len(likely) == 1 or code == first)
 
 
 def plainly(text: str, pack: Pack) -> str:

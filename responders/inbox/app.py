@@ -9,10 +9,22 @@ from aiohttp import web
 
 from config.settings import Settings
 from responders.approvals import Desk
-from responders.inbox import case, decisions, digests, hearing, listening, live, praise, promised, queue, signing_in
+from responders.inbox import (
+    case,
+    decisions,
+    digests,
+    hearing,
+    listening,
+    live,
+    pasting,
+    praise,
+    promised,
+    queue,
+    signing_in,
+)
 from responders.inbox.pages import STATIC, in_words, make_environment
 from responders.inbox.security import LONGEST_FORM, dress
-from responders.inbox.visits import INBOX, Eraser, Inbox, Mailer, signed_in
+from responders.inbox.visits import INBOX, Eraser, Hearer, Inbox, Mailer, signed_in
 from storage import Store
 
 #: Ids stay below what PostgreSQL's integers hold.
@@ -29,10 +41,14 @@ def make_app(
     mailer: Callable[[], Mailer | None],
     *,
     eraser: Eraser | None = None,
+    hearer: Hearer | None = None,
 ) -> web.Application:
-    """The inbox; `settings`, `now` and `mailer` are asked at every request, without `eraser` nothing can be erased."""
+    """The inbox; `settings`, `now` and `mailer` are asked at every request.
+
+    Without `eraser` nothing can be erased, without `hearer` nothing pasted.
+    """
     app = web.Application(middlewares=[in_words], client_max_size=LONGEST_FORM)
-    app[INBOX] = Inbox(desk, store, settings, now, mailer, eraser, make_environment())
+    app[INBOX] = Inbox(desk, store, settings, now, mailer, eraser, hearer, make_environment())
     app.on_response_prepare.append(dress)
     app.on_shutdown.append(live.end)
     app.router.add_routes(_routes())
@@ -64,6 +80,8 @@ def _routes() -> list[web.AbstractRouteDef]:
         web.get("/erased", signed_in(hearing.erased)),
         web.get("/sources", signed_in(listening.show)),
         web.post(f"/sources/{_ID}/ask-again", signed_in(listening.ask_again)),
+        web.get("/paste", signed_in(pasting.show)),
+        web.post("/paste", signed_in(pasting.take)),
         web.get("/promises", signed_in(promised.show)),
         web.post(f"/promises/{_ID}/close", signed_in(promised.keep)),
         web.get("/digests", signed_in(digests.listing)),

@@ -14,6 +14,7 @@ from jinja2 import Environment
 from multidict import MultiDict
 
 from config.settings import BusinessSettings, Person, Role, Settings
+from connectors.paste import PLATFORM, Pasted
 from responders.approvals import Desk
 from responders.inbox import security
 from responders.inbox.words import Times
@@ -30,6 +31,9 @@ class Mailer(Protocol):
 #: Erases everything kept about an author (business id, author id, who asked); gives how many mentions it was.
 Eraser = Callable[[str, int, str], Awaitable[int]]
 
+#: Hears what was pasted for a business; gives the mention and whether it is new, None where it may not be kept.
+Hearer = Callable[[str, Pasted], Awaitable[tuple[int, bool] | None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
@@ -41,6 +45,7 @@ class Inbox:
     now: Callable[[], datetime]
     mailer: Callable[[], Mailer | None]
     eraser: Eraser | None
+    hearer: Hearer | None
     templates: Environment
     tries: security.Tries = field(default_factory=security.Tries)
     #: Open event streams and mails under way; ended with the application.
@@ -75,6 +80,12 @@ class Visit:
     def is_owner(self) -> bool:
         """Whether an owner visits."""
         return self.person.role is Role.OWNER
+
+    @property
+    def may_paste(self) -> bool:
+        """Whether the business has a source that takes what people paste."""
+        is_on = any(table.type == PLATFORM and table.enabled for table in self.business.sources)
+        return is_on and self.inbox.hearer is not None
 
     @property
     def times(self) -> Times:

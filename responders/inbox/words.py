@@ -55,6 +55,7 @@ DEEDS = {
     "not us": "said that it is not about us",
     "kept": "kept the promise",
     "broken": "said that the promise was broken",
+    "paste": "pasted it",
 }
 
 SOURCES = {

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
+from connectors.paste import Pasted
 from responders.inbox.app import make_app
 from responders.inbox.signing_in import issue_link
 from storage import Store
@@ -105,12 +106,15 @@ async def household(sqlite_store: Store) -> Household:
 
 @asynccontextmanager
 async def open_house(household: Household) -> AsyncIterator[House]:
-    """A running inbox that can send mail and erase authors."""
+    """A running inbox that can send mail, erase authors and hear what is pasted."""
     erased = list[tuple[str, int, str]]()
 
     async def eraser(business: str, author: int, by: str) -> int:
         erased.append((business, author, by))
         return 1
+
+    async def hearer(business: str, pasted: Pasted) -> tuple[int, bool]:
+        return await household.hear(pasted.text, business=business, url=pasted.url), True
 
     app = make_app(
         household.desk,
@@ -119,6 +123,7 @@ async def open_house(household: Household) -> AsyncIterator[House]:
         lambda: household.now,
         lambda: house.letters,
         eraser=eraser,
+        hearer=hearer,
     )
     async with TestServer(app) as server:
         house = House(household, server, Letters(), erased)

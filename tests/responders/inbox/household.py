@@ -70,6 +70,7 @@ def bakery(**changes: Any) -> BusinessSettings:
                 {"name": "Ben"},
             ],
             "reply": {"undo_for": "30 seconds", "escalate_on": ["allergic"]},
+            "sources": [{"name": "pasted", "type": "paste"}],
             **changes,
         }
     )

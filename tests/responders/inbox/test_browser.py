@@ -257,6 +257,29 @@ async def test_the_text_to_post_by_hand_is_copied(house: House, chromium: Browse
     assert await page.evaluate("navigator.clipboard.readText()") == "We close at six. — Mia"
 
 
+async def test_a_review_is_pasted_on_a_phone(house: House, chromium: Browser) -> None:
+    known = "https://www.yelp.com/biz/crumb"
+    await house.household.hear("Cold knots!", url=known)
+    page = await visit(chromium, house, "Mia", "/mentions", **PHONE)
+
+    await page.get_by_role("link", name="Paste a review").tap()
+    await page.get_by_label("Link to it").fill(known)
+    await page.get_by_label("What was written").fill("The queue was long.")
+    await page.get_by_label("Stars").select_option("2 of 5")
+    button = page.get_by_role("button", name="Paste it")
+    box = await button.bounding_box()
+    await page.get_by_label("Link to it").press("Enter")
+    await expect(page.get_by_text("Something from this page is here already.")).to_be_visible()
+    await expect(page.get_by_label("Stars")).to_have_value("2")
+    await page.get_by_role("button", name="This is another one").tap()
+
+    await page.wait_for_url("**/mentions/2")
+    await expect(page.get_by_text("The queue was long.")).to_be_visible()
+    assert box is not None
+    assert box["height"] >= 44
+    assert box["y"] + box["height"] <= 844
+
+
 async def fill(house: House) -> list[str]:
     """Something on every page, and the addresses of all pages."""
     household = house.household
@@ -271,7 +294,7 @@ async def fill(house: House) -> list[str]:
     await promise(house)
     return [
         "/", *(f"/drafts/{draft}" for draft in drafts), "/praise", "/mentions", "/mentions/1", "/search?q=buns",
-        "/authors/1", "/authors/1/erase", "/erased?mentions=1", "/sources", "/promises", "/digests", "/digests/2026/22",
+        "/authors/1", "/authors/1/erase", "/erased?mentions=1", "/paste", "/sources", "/promises", "/digests", "/digests/2026/22",
         "/nowhere",
     ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from tests.responders.inbox.conftest import House, Visitor
 
 PAGES = [
     "/", "/praise", "/drafts/{draft}", "/search?q=buns", "/mentions", "/mentions/1", "/authors/1", "/authors/1/erase",
-    "/erased?mentions=2", "/sources", "/promises", "/digests", "/sign-in", "/nowhere", "/static/inbox.js",
+    "/erased?mentions=2", "/paste", "/sources", "/promises", "/digests", "/sign-in", "/nowhere", "/static/inbox.js",
 ]  # fmt: skip
 
 
