@@ -26,6 +26,7 @@ ONLY_IN = {
     "apscheduler": "listener/schedule.py",
     "atproto": "connectors/bluesky",
     "atproto_client": "connectors/bluesky",
+    "imap_tools": "connectors/mailbox",
     "mastodon": "connectors/mastodon",
     "praw": "connectors/reddit",
     "tweepy": "connectors/x",
