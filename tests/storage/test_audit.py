@@ -112,9 +112,8 @@ async def test_the_trail_can_be_read_by_subject_newest_first(store: Store) -> No
     assert [entry.subject for entry in one] == ["draft 1"]
 
 
+@pytest.mark.parametrize("store_address", ["postgresql"], indirect=True)  # SQLite has one writer
 async def test_two_daemons_on_one_database_write_one_trail(store: Store, store_address: str) -> None:
-    if store.dialect == "sqlite":
-        pytest.skip("SQLite has one writer")
     await keep_source(store)
 
     async def append(session: Session, number: int) -> None:

@@ -208,9 +208,8 @@ async def test_a_store_is_closed_only_after_the_last_commit(tmp_path: Path) -> N
     await first
 
 
+@pytest.mark.parametrize("store_address", ["postgresql"], indirect=True)  # SQLite has no server that could go away
 async def test_a_server_that_ends_the_connection_is_told_in_words_and_found_again(store: Store) -> None:
-    if store.dialect == "sqlite":
-        pytest.skip("SQLite has no server that could go away")
 
     async def cut_off() -> None:
         async with store.work() as session:
