@@ -54,4 +54,4 @@ class ConfigError(WarmlineError):
         self.faults = faults
 
     def __str__(self) -> str:
-        return "\n".join([self.happened, *(f"  {fault}" for fault in self.faults), self.kept, self.do]).strip()
+        return "\n".join([self.happened, *(f"  {fault}" for fault in self.faults), *filter(None, (self.kept, self.do))])

@@ -34,9 +34,12 @@ def find(path: Path | None = None) -> Path:
         path = Path(os.environ["WARMLINE_CONFIG"])
     places = [path] if path else [Path(FILE), Path.home() / ".config/warmline" / FILE, Path("/etc/warmline") / FILE]
     for place in places:
-        candidate = place / FILE if place.is_dir() else place
-        if candidate.is_file():
-            return candidate.resolve()
+        try:
+            candidate = place / FILE if place.is_dir() else place
+            if candidate.is_file():
+                return candidate.resolve()
+        except PermissionError:  # a folder that this user may not enter holds no file of theirs
+            continue
     looked = ", ".join(str(place) for place in places)
     raise ConfigError(f"No configuration was found (looked for {looked}).", do="Run warmline init to write one.")
 

@@ -14,7 +14,7 @@ from connectors.base import Streamer
 from connectors.errors import SourceError
 from listener.health import Metrics
 from listener.household import Household
-from listener.poll import Listening, Polled, hear_page, poll, recheck, stored_cursor
+from listener.poll import Polled, hear_page, poll, recheck, stored_cursor
 from listener.schedule import Schedule
 from storage import sources
 
@@ -44,7 +44,7 @@ class Rounds:
             every = listening.ear.table.every or listening.connector.traits.every
             self._schedule.every(f"poll {source_id}", every, partial(self.ask, source_id))
             if isinstance(listening.connector, Streamer):
-                self._begin(f"stream {source_id}", self._stream(listening))
+                self._begin(f"stream {source_id}", self._stream(source_id))
 
     def ask(self, source_id: int) -> None:
         """Polls a source in the background, unless it is being polled or has been told to wait."""
@@ -71,14 +71,14 @@ class Rounds:
         self._metrics.polls.labels(polled.source, "fault" if polled.fault else "answer").inc()
         return polled
 
-    async def _stream(self, listening: Listening) -> None:
-        """Hears what a source pushes; whenever the connection ends, a poll closes the gap."""
-        household, source_id = self._household, listening.ear.source.id or 0
+    async def _stream(self, source_id: int) -> None:
+        """Hears what a source pushes, as it is configured at each turn; whenever the connection ends, a poll closes the gap."""
+        household = self._household
         pause = FIRST_PAUSE
-        while household.listening.get(source_id) is listening:
+        while (listening := household.listening.get(source_id)) and isinstance(listening.connector, Streamer):
             cursor = await stored_cursor(household.store, listening.ear.source)
             try:
-                async for page in listening.connector.stream(cursor):  # type: ignore[attr-defined]
+                async for page in listening.connector.stream(cursor):
                     await hear_page(listening, page, household.store, household.understanding, household.now())
                     pause = FIRST_PAUSE
             except SourceError as error:

@@ -18,8 +18,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from storage.assessment import Polarity, SeverityLevel
 from storage.drafts import changed
 from storage.models import Author, Delivery, Draft, Mention, Rollup, Setting, Tombstone
+from storage.record import Record
 from storage.statements import insert_into, is_id
 from storage.states import OPEN, DraftState
+
+#: Pages of rows are written without the ORM, which would take each row into its hands.
+_MENTION, _AUTHOR = Record.metadata.tables["mention"], Record.metadata.tables["author"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,9 @@ async def insert(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> li
         for row in rows
     ]
     statement = (
-        insert_into(session, Mention)
+        insert_into(session, _MENTION)
         .on_conflict_do_nothing()
-        .returning(*(col(c) for c in (Mention.id, Mention.day, Mention.source_id, Mention.polarity, Mention.sentiment)))
+        .returning(*(_MENTION.c[name] for name in ("id", "day", "source_id", "polarity", "sentiment")))
     )
     new = (await session.execute(statement, complete)).all()
     business_id = rows[0]["business_id"]
@@ -80,11 +84,11 @@ async def _keep_authors(session: AsyncSession, rows: Sequence[Mapping[str, Any]]
     values = [
         {"business_id": row["business_id"], "platform": row["platform"], **row["author"]} for row in authors.values()
     ]
-    statement = insert_into(session, Author)
+    statement = insert_into(session, _AUTHOR)
     statement = statement.on_conflict_do_update(
         index_elements=["business_id", "platform", "external_id"],
         set_={name: statement.excluded[name] for name in ("handle", "name", "url")},
-    ).returning(col(Author.external_id), col(Author.id))
+    ).returning(_AUTHOR.c.external_id, _AUTHOR.c.id)
     kept = await session.execute(statement, values)
     return {row.external_id: row.id for row in kept}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,7 +18,7 @@ def is_id(number: int) -> bool:
     return 0 < number <= _LAST_ID
 
 
-def insert_into(session: AsyncSession, record: type[SQLModel]) -> Any:
+def insert_into(session: AsyncSession, record: type[SQLModel] | Table) -> Any:
     """An insert that knows `on_conflict_…`, for the database at hand."""
     dialect = session.get_bind().dialect.name
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(record)

@@ -85,7 +85,7 @@ class Folded:
 
     def __init__(self, original: str) -> None:
         self.original = original[:LONGEST]
-        self._plain = self.original.isascii() and "&" not in self.original
+        self._plain = self.original.isascii() and not ("`" in self.original or _ENTITY.search(self.original))
         self.text = self.original.lower() if self._plain else _unescape(self.original).translate(_TABLE)
         self.words: list[str] = _WORD.findall(self.text)
 

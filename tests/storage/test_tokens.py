@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
@@ -23,7 +23,7 @@ from storage.tokens import Keeper, Seal, Tokens
 from tests.builders import NOW, Clock, keep_source
 
 HOUR = timedelta(hours=1)
-OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+OLD, NEW = (base64.urlsafe_b64encode(bytes([sign] * 32)).decode() for sign in b"on")
 
 
 def settings(home: Path, *keys: str, token_key: Secret | None = None) -> Settings:
