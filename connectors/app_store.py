@@ -84,8 +84,11 @@ class AppStoreSettings(Table):
     private_key: Secret
 
 
+_Id = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+
+
 class _Linked(BaseModel):
-    id: str = Field(min_length=1, max_length=200)
+    id: _Id
 
 
 class _Relation(BaseModel):
@@ -108,7 +111,7 @@ class _Said(BaseModel):
 class Review(BaseModel):
     """A review as Apple gives it."""
 
-    id: str = Field(min_length=1, max_length=200)
+    id: _Id
     said: _Said = Field(alias="attributes")
     relations: _Relations = Field(default=_Relations(), alias="relationships")
 
@@ -123,7 +126,7 @@ class Response(BaseModel):
     """Our response to a review as Apple gives it."""
 
     type: Literal["customerReviewResponses"] = "customerReviewResponses"
-    id: str = Field(min_length=1, max_length=200)
+    id: _Id
     said: _Answered = Field(alias="attributes")
 
 

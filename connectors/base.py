@@ -223,10 +223,14 @@ class Traits:
     than the request time-out and the platform's slowest processing).
     `every` is the usual pause between polls. `expect_within` is the silence
     after which a source counts as deaf (None: silence is normal). `retention`
-    is how long posts may be kept (None: as long as the business wants).
+    is how long posts may be kept (None: as long as the business wants; zero:
+    they may be counted, and not stored).
     `recheck_every` is how often kept posts are looked at for edits and
-    deletions (None: the platform offers no way). `disclosure` names a label
-    duty in plain words, empty where there is none.
+    deletions (None: the platform offers no way). `cost_per_call` is what a
+    call costs, `cost_per_page` the most that one page may cost, and
+    `cost_per_look` what looking again at one kept post costs, where those
+    differ. `disclosure` names a label duty in plain words, empty where there
+    is none.
     """
 
     platform: str
@@ -237,6 +241,8 @@ class Traits:
     retention: timedelta | None = None
     recheck_every: timedelta | None = None
     cost_per_call: Decimal = Decimal(0)
+    cost_per_page: Decimal = Decimal(0)
+    cost_per_look: Decimal = Decimal(0)
     currency: str = "USD"
     disclosure: str = ""
 

@@ -92,7 +92,7 @@ async def reserve(listening: Listening, store: Store, now: datetime) -> Reserved
     async with store.work() as session:
         allowance = Allowance(for_listening(table.budget, traits), await _spent(session, listening, now))
         dearest = Decimal(await sources.dearest_page(session, source.id or 0, now.date())) / _MICROS
-        page = max(traits.cost_per_call, dearest)
+        page = max(traits.cost_per_call, traits.cost_per_page, dearest)
         until = allowance.rests_until(page, now)
         if until is None:
             await _book(session, listening, now.date(), 0, page)
@@ -131,10 +131,11 @@ async def release(session: Session, listening: Listening, reserved: Reserved, *,
 async def book_looks(listening: Listening, store: Store, number: int, now: datetime) -> int:
     """Books looking again at `number` kept posts, at most; gives for how many there is money.
 
-    Each is taken to cost what a call costs. They may use whatever the days so
+    They may use whatever the days so
     far allow, for nothing may be kept that cannot be looked after.
     """
-    price, budget = listening.connector.traits.cost_per_call, listening.ear.table.budget
+    traits, budget = listening.connector.traits, listening.ear.table.budget
+    price = traits.cost_per_look or traits.cost_per_call
     if not price or budget is None or not number:
         return number
     now = now.astimezone(UTC)

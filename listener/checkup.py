@@ -186,7 +186,7 @@ def forecast(table: SourceTable, traits: Traits) -> Iterator[Line]:
         return
     says = [f"about {_money(cost, traits)} a month if each call costs what one usually does"]
     if traits.recheck_every is not None:
-        looks = 100 * traits.cost_per_call * Decimal(_MONTH / traits.recheck_every)
+        looks = 100 * (traits.cost_per_look or traits.cost_per_call) * Decimal(_MONTH / traits.recheck_every)
         says.append(f"about {_money(looks, traits)} more for every 100 posts that are kept and looked at again")
     if table.budget is None:
         yield Line(what, True, "; ".join([*says, "no budget is set, so nothing stops it"]), warns=True)

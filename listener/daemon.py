@@ -29,6 +29,7 @@ from listener.pasting import hear_pasted
 from listener.rounds import Rounds
 from listener.schedule import Schedule
 from responders.inbox.app import make_app
+from responders.inbox.listening import TRAITS
 from responders.proposing import draft_waiting
 from responders.sending import look_for_lost, recover, send_due, verify_sent
 from storage import alerts, deliveries
@@ -101,6 +102,7 @@ class Daemon:
             eraser=household.forget,
             hearer=partial(hear_pasted, household),
         )
+        app[TRAITS] = lambda: {source_id: each.connector.traits for source_id, each in household.listening.items()}
         webhooks.add_routes(app, household)
         health.add_routes(app, self.health, household.store, lambda: list(household.businesses))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -209,6 +211,7 @@ class Daemon:
         self, name: str, work: Callable[[], Awaitable[None]], rest: Callable[[], Awaitable[timedelta]]
     ) -> None:
         """Works whenever something was stored, and at the latest after a rest."""
+        self.health.tick(name)
         while True:
             version = self.household.store.version
             try:

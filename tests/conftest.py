@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage import Store
+from tests.contracts.summary import pytest_terminal_summary  # noqa: F401 – pytest looks for it here
 
 #: A Tuesday at 11:20 in Berlin.
 NOW = datetime(2026, 6, 2, 9, 20, tzinfo=UTC)

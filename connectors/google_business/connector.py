@@ -28,7 +28,7 @@ from connectors.base import (
     Unsure,
     Visibility,
 )
-from connectors.errors import ReplyDeferred, ReplyRefused, SourceChanged, SourceError
+from connectors.errors import ReplyDeferred, ReplyLost, ReplyRefused, SourceChanged, SourceError
 from connectors.google_business.interface import GOOGLE, Addresses, BusinessProfile, Closed
 from connectors.google_business.locations import Location
 from connectors.google_business.parsing import PLATFORM, Reply, Review, parse, posts_of, reply_id
@@ -180,7 +180,11 @@ class GoogleBusiness:
                 "of theirs.",
                 do="Look at the review.",
             )
-        await self._api.put_reply(target.external_id, text)
+        answer = await self._api.put_reply(target.external_id, text)
+        try:
+            Reply.model_validate(answer.json())
+        except (SourceError, ValueError) as error:  # a page for people, perhaps of something on the way
+            raise ReplyLost("Google did not say what it took.", do="Look at the review.") from error
         return Receipt(reply_id(target.external_id), review.url or target.url, self._around.now())
 
     async def find_reply(self, target: Target, key: str, text: str) -> Found | Absent | Unsure:

@@ -77,7 +77,7 @@ class X:
 
     @property
     def traits(self) -> Traits:
-        """X charges by the post, so `cost_per_call` reckons with one post in each answer."""
+        """X charges by the post: `cost_per_call` reckons with one in each answer, `cost_per_page` with a full one."""
         return Traits(
             platform=PLATFORM,
             every=timedelta(minutes=5),
@@ -86,6 +86,8 @@ class X:
             retention=timedelta(days=30),
             recheck_every=timedelta(hours=23),
             cost_per_call=self._strands[-1].price,
+            cost_per_page=PAGE * max(OWN + USER, self._strands[-1].price),
+            cost_per_look=POST,
             disclosure=(
                 "X asks accounts that answer with a program's help to carry the label Automated and to say who runs "
                 "them, and to have replies that a machine wrote approved beforehand."

@@ -72,20 +72,20 @@ class Things:
             (name for name in names if _singular(name) == _singular(key) or key.startswith(_singular(name))), key
         )
         base = names.get(exact, exact)
-        return _singular(base) + key[len(_singular(exact)) :] if base.casefold() == exact else base
+        return _singular(base) + key[len(_singular(exact)) :] if base.lower() == exact else base
 
     def _with_article(self, name: str) -> str:
         """A product with the article that the owner wrote, else that of the thing it begins with, else by its form."""
         if (written := self._written.get(name, name)) != name:
             return written[0].lower() + written[1:]
-        head = name.split()[0].casefold()
+        head = name.split(maxsplit=1)[0].lower()
         article = self._known.get(head, head).removesuffix(head) if self._articles_of else ""
         by_form = (each for each, names in self._articles_of.items() if compiled(names).match(name))
         return (article or next(by_form, "")) + name
 
 
 def _key(name: str) -> str:
-    return " ".join(re.split(r"[\s-]+", name.casefold()))
+    return " ".join(re.split(r"[\s-]+", name.lower()))
 
 
 def _singular(name: str) -> str:
@@ -105,7 +105,7 @@ def things_in(text: str, case: Case, pack: Pack) -> list[Named]:
 
 def wishes_in(text: str, pack: Pack) -> str:
     """What is wished for, by the pack's list; the longest name wins; empty: nothing of it."""
-    lowered = text[:LONGEST].casefold()
+    lowered = text[:LONGEST].lower()
     held = [name for name in pack.wishes if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lowered)]
     return pack.wishes[max(held, key=len)] if held else ""
 

@@ -18,6 +18,8 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.browser import chromium, sign_in
 from tests.servers import free_port
 
+pytestmark = pytest.mark.xdist_group("sweep")  # one demo serves them all, in this order
+
 WARMLINE = Path(sys.executable).with_name("warmline")
 SARCASM = "Love it. Another 40 minute wait."
 

@@ -314,7 +314,7 @@ def test_any_values_under_any_keys_are_read_or_refused_in_words(tables: dict[str
 
 
 @pytest.mark.fuzz
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=3000, deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=8))
 def test_no_file_at_all_breaks_the_reading(tables: dict[str, str]) -> None:
     assert is_read_or_refused("\n".join(f"{key} = {value}" for key, value in tables.items()).encode())

@@ -6,90 +6,51 @@ so the example is tested, too.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from datetime import timedelta
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from types import ModuleType
-from typing import Any, get_args
+from importlib.metadata import EntryPoint
+from typing import get_args
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from config.secrets import Secret
-from config.settings import SourceTable
-from connectors.base import Connector, ConnectorType, Duplicates, Post, Replier, RouteKind, Surroundings
-from connectors.http import TIMEOUT, open_session
+from connectors.base import ConnectorType, Post, RouteKind, Surroundings
+from connectors.lengths import Counter
 from connectors.registry import GROUP
-from tests.conftest import NOW
+from tests.contracts.discovery import (
+    ENTRIES,
+    ROOT,
+    SECRET,
+    build,
+    documentation,
+    every_connector,
+    examples,
+    models,
+    modules_of,
+    options_of,
+    type_of,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
 #: Libraries that are slow to import and belong to one platform.
-HEAVY = {"atproto", "cryptography", "feedparser", "imap_tools", "jwt", "mastodon", "praw", "prawcore", "requests", "tweepy"}
+HEAVY = {
+    "atproto",
+    "cryptography",
+    "feedparser",
+    "imap_tools",
+    "jwt",
+    "mastodon",
+    "praw",
+    "prawcore",
+    "requests",
+    "tweepy",
+}
 #: Names of parameters that would bring the network into a parser.
 NETWORK = {"around", "client", "session", "surroundings"}
-
-every_connector = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-
-
-def type_of(entry: EntryPoint) -> ConnectorType:
-    connector = entry.load()
-    assert isinstance(connector, ConnectorType)
-    return connector
-
-
-def documentation(entry: EntryPoint) -> str:
-    return (ROOT / "docs/sources" / f"{entry.name}.md").read_text(encoding="utf-8")
-
-
-def examples(entry: EntryPoint) -> list[dict[str, Any]]:
-    """The connector's own keys of every source of its type in its documentation."""
-    blocks = re.findall(r"```toml\n(.*?)```", documentation(entry), re.DOTALL)
-    tables = [table for block in blocks for table in tomllib.loads(block).get("sources", [])]
-    return [
-        {key: value for key, value in table.items() if key not in SourceTable.model_fields}
-        for table in tables
-        if table["type"] == entry.name
-    ]
-
-
-def modules_of(entry: EntryPoint) -> list[ModuleType]:
-    """The connector's module, and those inside it if it is a package."""
-    module = importlib.import_module(entry.module)
-    inner = pkgutil.iter_modules(getattr(module, "__path__", []), f"{entry.module}.")
-    return [module, *(importlib.import_module(found.name) for found in inner)]
-
-
-def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """The settings model and the models inside it."""
-    yield model
-    for field in model.model_fields.values():
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from models(kind)
-
-
-def build(entry: EntryPoint, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> Connector:
-    """The connector of the first example, with every secret it names in place."""
-    (options, *_) = examples(entry)
-    for secret in (value for value in options.values() if isinstance(value, dict) and "env" in value):
-        monkeypatch.setenv(secret["env"], "s3cret")
-    connector = type_of(entry)
-    return connector.build(connector.settings.model_validate(options), surroundings)
-
-
-@pytest.fixture
-async def surroundings(tmp_path: Path) -> Any:
-    async with open_session() as session:
-        yield Surroundings("example", session, lambda: NOW, tmp_path)
 
 
 def modules_after(statement: str) -> set[str]:
@@ -97,6 +58,15 @@ def modules_after(statement: str) -> set[str]:
     code = f"{statement}; import sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_what_the_project_names_is_what_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    installed = {entry.name: entry.value for entry in ENTRIES}
+
+    missing = project["entry-points"][GROUP].items() - installed.items()
+    assert missing == set(), "run `make setup`"
 
 
 @every_connector
@@ -127,6 +97,17 @@ def test_secrets_are_named_and_never_written(entry: EntryPoint) -> None:
         if Secret in kinds and str not in kinds:
             with pytest.raises(ValidationError, match="a secret is named"):
                 settings.model_validate({**options, name: "s3cret"})
+
+
+@every_connector
+def test_settings_show_where_a_secret_is_and_never_what_it_is(
+    entry: EntryPoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = type_of(entry).settings.model_validate(options_of(entry, monkeypatch))
+
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+    assert SECRET not in shown
 
 
 @every_connector
@@ -171,19 +152,9 @@ async def test_traits_are_sane(entry: EntryPoint, surroundings: Surroundings, mo
     assert traits.platform == entry.name
     assert traits.every > timedelta(0)
     assert traits.settle > timedelta(0)
-    assert all(span is None or span > timedelta(0) for span in (traits.retention, traits.recheck_every))
+    assert traits.retention is None or traits.retention >= timedelta(0)
+    assert traits.recheck_every is None or traits.recheck_every > timedelta(0)
     assert traits.cost_per_call >= 0
-
-
-@every_connector
-async def test_a_read_back_waits_longer_than_a_request_can_last(
-    entry: EntryPoint, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connector = build(entry, surroundings, monkeypatch)
-    is_at_risk = connector.traits.duplicates in {Duplicates.LOOKUP, Duplicates.TEXT}
-
-    if isinstance(connector, Replier) and is_at_risk:
-        assert connector.traits.settle.total_seconds() > (TIMEOUT.total or 0)
 
 
 @every_connector
@@ -195,6 +166,7 @@ async def test_every_route_has_a_reason_in_words(
     routes = [connector.route(Post(entry.name, "1", "Hello", url=url)) for url in ("", "https://a.example/1")]
 
     assert all(route.kind in RouteKind and route.reason.endswith(".") for route in routes)
+    assert all(limit.counter in Counter and limit.at_most > 0 for route in routes for limit in route.limits)
 
 
 @every_connector

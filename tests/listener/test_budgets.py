@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.settings import SourceTable
-from connectors.base import Cursor, Gone, Page, Post, Traits
+from connectors.base import Cursor, Fault, Gone, Page, Post, Traits
 from connectors.errors import SourceDenied, SourceLimited, SourceUnavailable
 from listener.alerting import raise_for_sources
 from listener.budget import Allowance, next_month
@@ -529,6 +529,7 @@ async def test_posts_that_may_not_be_kept_are_counted_once_and_leave_no_word(tmp
                 post("2", "Lovely Crumb & Co"),
             ],
             {"at": 1},
+            faults=[Fault("It has no time.", "9", "<broken>Lovely but no time, Ferreira</broken>")],
         )
         town.platform.fetch = lambda cursor: _gives(page)  # type: ignore[method-assign]
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -217,22 +216,6 @@ async def test_what_could_not_be_read_and_what_was_missed_are_written_down(town:
     assert gaps == [(NOW - 2 * HOUR, NOW - HOUR)]
 
 
-async def test_what_calls_cost_is_written_down_and_the_budget_is_never_passed(town: Listener) -> None:
-    town.platform.traits = replace(town.platform.traits, cost_per_call=Decimal("0.40"))
-    town.table = SourceTable(name="town", type="town", budget=Decimal("1.00"))
-    town.platform.pages = brings(*[Page((), {"at": n}, more=True) for n in range(9)])
-
-    polled = await town.poll()
-
-    source = await town.source()
-    async with town.store.read() as session:
-        spent = await sources.spent(session, source.id or 0, NOW.date().replace(day=1))
-    assert polled.fault == "its budget for this month is spent"
-    assert spent == (2, 800_000)
-    assert source.next_at is not None
-    assert (source.next_at.month, source.next_at.day) == (7, 1)
-
-
 @pytest.mark.parametrize("cursor", [{"at": "a\0b"}, {"at": float("nan")}, {"at": "\ud800"}])
 async def test_a_cursor_that_no_database_keeps_stops_no_source(town: Listener, cursor: dict[str, Any]) -> None:
     town.platform.pages = brings(Page([post("1")], cursor))
@@ -294,7 +277,7 @@ class Crooked:
         return Page(found, {"at": end}, more=end < len(self.deliveries))
 
 
-names = st.sampled_from("abcdef")
+names = st.sampled_from("abc")
 times = st.sampled_from([None, NOW, NOW - HOUR, NOW + 30 * HOUR])
 happenings = st.one_of(
     st.tuples(st.just("write"), names, times),
@@ -306,8 +289,13 @@ happenings = st.one_of(
         st.sampled_from(["between pages", "at once"]),
         st.sampled_from([SourceUnavailable("down"), SourceLimited("slow"), ValueError("odd"), Killed()]),
     ),
-    st.tuples(st.just("poll"), st.integers(1, 4), st.none()),
 )
+#: Stretches in which things happen, each followed by a poll of pages of some size.
+rounds = st.lists(
+    st.tuples(st.lists(happenings, max_size=3), st.integers(1, 4).map(lambda size: ("poll", size, None))),
+    min_size=2,
+    max_size=6,
+).map(lambda each: [event for events, poll in each for event in (*events, poll)])
 
 
 def happen(source: Crooked, what: str, name: Any, how: Any) -> None:
@@ -328,6 +316,7 @@ def happen(source: Crooked, what: str, name: Any, how: Any) -> None:
 
 async def live_through(template: Path, events: Sequence[tuple[str, Any, Any]]) -> None:
     source = Crooked()
+    happen(source, "write", "a", NOW)
     file = template.with_name(f"{uuid4().hex}.db")
     shutil.copy(template, file)
     async with AsyncExitStack() as stack:
@@ -391,7 +380,7 @@ INGEST = settings(deadline=None, suppress_health_check=[HealthCheck.function_sco
 
 
 @settings(INGEST, max_examples=25)
-@given(events=st.lists(happenings, min_size=2, max_size=14))
+@given(events=rounds)
 async def test_what_is_stored_is_what_stands_on_the_platform_each_post_once(
     template: Path, events: Sequence[tuple[str, Any, Any]]
 ) -> None:
@@ -400,8 +389,8 @@ async def test_what_is_stored_is_what_stands_on_the_platform_each_post_once(
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(900)
-@settings(INGEST, max_examples=400)
-@given(events=st.lists(happenings, min_size=2, max_size=30))
+@settings(INGEST, max_examples=250)
+@given(events=rounds)
 async def test_nothing_that_a_source_does_loses_or_doubles_a_post(
     template: Path, events: Sequence[tuple[str, Any, Any]]
 ) -> None:

@@ -614,7 +614,7 @@ async def test_nothing_is_sent_that_no_person_approved_and_nothing_twice(
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(900)
-@settings(WALKS, max_examples=1500)
+@settings(WALKS, max_examples=400)
 @given(steps=st.lists(STEPS, min_size=4, max_size=40))
 async def test_no_way_at_all_leads_to_a_reply_that_nobody_approved(
     sqlite_store: Store, steps: Sequence[tuple[Any, ...]]

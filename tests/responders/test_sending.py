@@ -551,7 +551,7 @@ async def test_no_story_ends_with_two_posts_or_none(
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(900)
-@settings(STORIES, max_examples=2000)
+@settings(STORIES, max_examples=600)
 @given(kind=st.sampled_from(Duplicates), story=FREE)
 async def test_no_story_at_all_ends_with_two_posts_or_none(
     sqlite_store: Store, kind: Duplicates, story: Sequence[tuple[str, object]]

@@ -7,11 +7,15 @@ import re
 from datetime import timedelta
 
 import aiohttp
+from aiohttp.test_utils import TestServer
 
+from connectors.base import Traits
+from responders.inbox.app import make_app
+from responders.inbox.listening import TRAITS
 from storage import Digest, Store, digests, promises, sources
 from storage.states import Action, PromiseState, SourceState
 from tests.responders.inbox.conftest import House, Visitor, open_house, said
-from tests.responders.inbox.household import Household
+from tests.responders.inbox.household import Household, bakery
 
 
 async def compose(house: House) -> None:
@@ -97,6 +101,36 @@ async def test_sources_are_described_in_words(house: House, mia: Visitor) -> Non
     assert "Renew the key." in page
     assert "412 calls, 3.20 USD" in page
     assert "&lt;b&gt;raw&lt;/b&gt;" in page
+
+
+async def test_a_source_says_what_is_left_of_its_budget_and_until_when_it_rests(house: House, mia: Visitor) -> None:
+    household = house.household
+    source, tomorrow = household.sources["crumb"].id or 0, household.now.replace(hour=0, minute=0) + timedelta(days=1)
+    budgeted = bakery(sources=[{"name": "reviews", "type": "google", "budget": 10}])
+    household.businesses["crumb"] = budgeted
+    async with household.store.work() as session:
+        await sources.spend(session, source, household.now.date(), calls=2, micros=3_200_000, currency="USD")
+        await sources.rest(session, source, "The days so far have used their share.", tomorrow, household.now)
+
+    _, page = await mia.get("/sources")
+
+    assert "Resting until tomorrow 02:00" in said(page)
+    assert "this month 2 calls, 3.20 USD · left of the budget 6.80 of 10.00 USD" in said(page)
+
+
+async def test_a_source_says_what_its_platform_asks_for(household: Household) -> None:
+    traits = Traits("town", retention=timedelta(days=30), disclosure="Carry the label Automated.")
+    app = make_app(household.desk, household.store, lambda: household.settings, lambda: household.now, lambda: None)
+    app[TRAITS] = lambda: {household.sources["crumb"].id or 0: traits}
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with TestServer(app) as server, aiohttp.ClientSession(cookie_jar=jar) as session:
+        jo = await Visitor(House(household, server, None, []), session).sign_in("Jo")
+
+        _, page = await jo.get("/sources")
+
+    assert (
+        "Posts are kept for 30 days at most. Carry the label Automated. Your drafts do not say that software helped."
+    ) in said(page)
 
 
 async def test_a_source_can_be_asked_again_at_once(house: House, mia: Visitor) -> None:
