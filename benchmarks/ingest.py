@@ -19,8 +19,8 @@ from connectors.lengths import Counter
 from connectors.mastodon.parsing import parse
 from listener.analysis.assessing import Assessor
 from listener.analysis.matching import Matcher
-from listener.pipeline import Ear, Understanding
-from listener.poll import Listening, hear_page
+from listener.pipeline import Ear, Listening, Understanding
+from listener.poll import hear_page
 from storage import Mention, Session, Store, mentions, sources
 
 #: Rows that are inserted one at a time, which takes long and comes out the same for more.

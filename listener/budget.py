@@ -19,15 +19,12 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import structlog
 
 from connectors.base import Page, Traits
+from listener.pipeline import Listening
 from storage import Session, Store, sources
-
-if TYPE_CHECKING:
-    from listener.poll import Listening
 
 log = structlog.get_logger()
 

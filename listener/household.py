@@ -18,8 +18,7 @@ from listener import retention
 from listener.analysis.assessing import Assessor
 from listener.analysis.matching import Matcher
 from listener.analysis.reader import TextReader
-from listener.pipeline import Ear, Understanding
-from listener.poll import Listening
+from listener.pipeline import Ear, Listening, Understanding
 from responders.approvals import Desk
 from responders.drafting.engine import Engine
 from responders.mail import Mailer

@@ -6,7 +6,8 @@ from connectors.base import Page
 from connectors.errors import SourceUnavailable
 from connectors.paste import PLATFORM, Pasted, parse
 from listener.household import Household
-from listener.poll import Listening, hear_page
+from listener.pipeline import Listening
+from listener.poll import hear_page
 from storage import mentions
 
 

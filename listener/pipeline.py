@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
 
 from config.settings import BusinessSettings, SourceTable
-from connectors.base import Author, Gone, Page, Post, Route, RouteKind
+from connectors.base import Author, Connector, Gone, Page, Post, Route, RouteKind
 from listener.analysis.assessing import Assessor
 from listener.analysis.matching import Matcher
 from listener.digest.quotes import forget_quotes
@@ -43,6 +44,19 @@ class Ear:
     table: SourceTable
     business: BusinessSettings
     route: Callable[[Post], Route]
+
+
+@dataclass(slots=True)
+class Listening:
+    """One source with the connector that reads it.
+
+    `booked` is money that was booked for looking again at kept posts and that
+    the bill of the connector's next page contains.
+    """
+
+    ear: Ear
+    connector: Connector
+    booked: Decimal = Decimal(0)
 
 
 @dataclass(slots=True)

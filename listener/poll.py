@@ -6,11 +6,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import structlog
 
-from connectors.base import Connector, Gap, Page
+from connectors.base import Gap, Page
 from connectors.errors import (
     SourceChanged,
     SourceDenied,
@@ -20,7 +19,7 @@ from connectors.errors import (
 )
 from listener import budget
 from listener.budget import Reserved
-from listener.pipeline import Ear, Heard, Understanding, hear
+from listener.pipeline import Heard, Listening, Understanding, hear
 from storage import Session, Source, Store, alerts, mentions, sources
 from storage.states import SourceState
 from storage.storable import storable
@@ -33,19 +32,6 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 PAGES = 50
 #: Kept posts in one slice.
 SLICE = 100
-
-
-@dataclass(slots=True)
-class Listening:
-    """One source with the connector that reads it.
-
-    `booked` is money that was booked for looking again at kept posts and that
-    the bill of the connector's next page contains.
-    """
-
-    ear: Ear
-    connector: Connector
-    booked: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

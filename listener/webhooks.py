@@ -17,7 +17,8 @@ from aiohttp import web
 from connectors.base import Fault, Receiver
 from connectors.errors import NotTaken, SourceLimited
 from listener.household import Household
-from listener.poll import Listening, hear_page
+from listener.pipeline import Listening
+from listener.poll import hear_page
 from storage import sources
 from storage.errors import StorageError
 

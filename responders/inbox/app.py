@@ -22,7 +22,7 @@ from responders.inbox import (
     queue,
     signing_in,
 )
-from responders.inbox.pages import STATIC, in_words, make_environment
+from responders.inbox.pages import in_words, make_environment, static
 from responders.inbox.security import LONGEST_FORM, dress
 from responders.inbox.visits import INBOX, Eraser, Hearer, Inbox, Mailer, signed_in
 from storage import Store
@@ -57,7 +57,7 @@ def make_app(
 
 def _routes() -> list[web.AbstractRouteDef]:
     return [
-        web.static("/static", STATIC),
+        web.get("/static/{name}", static),
         web.get("/sign-in", signing_in.ask),
         web.post("/sign-in", signing_in.send_link),
         web.get(f"/sign-in/{_SECRET}", signing_in.show_link),

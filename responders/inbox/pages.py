@@ -22,7 +22,6 @@ from storage.states import Action, DraftState
 log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
 
 
 def make_environment() -> Environment:
@@ -47,10 +46,23 @@ def make_environment() -> Environment:
     return environment
 
 
+#: Our style, script and icon, in memory: aiohttp's own file handler leaves a file open when a browser hangs up.
+_FILES = {file.name: file.read_bytes() for file in (FOLDER / "static").iterdir()}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
 @cache
 def _static(name: str) -> str:
     """The address of a file of ours; it changes when the file does, so no browser shows an old one."""
-    return f"/static/{name}?{hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:8]}"
+    return f"/static/{name}?{hashlib.sha256(_FILES[name]).hexdigest()[:8]}"
+
+
+async def static(request: web.Request) -> web.Response:
+    """One of our files."""
+    name = request.match_info["name"]
+    if name not in _FILES:
+        raise web.HTTPNotFound
+    return web.Response(body=_FILES[name], content_type=_TYPES[Path(name).suffix], charset="utf-8")
 
 
 def render(visit: Visit, template: str, status: int = 200, **content: Any) -> web.Response:

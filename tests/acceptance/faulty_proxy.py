@@ -17,6 +17,8 @@ from tests.servers import free_port
 class Failure(Enum):
     """What happens to the next reply that is posted."""
 
+    #: 429, and nothing was posted.
+    LIMITED = "429 before"
     #: 503, and nothing was posted.
     REFUSED = "503 before"
     #: It was posted, and then answered with 503.
@@ -30,10 +32,11 @@ class Failure(Enum):
 
 
 class FaultyProxy:
-    """Forwards to `target`; `failures` are spent on replies in their order."""
+    """Forwards to `target`; `failures` are spent on replies (POSTs to `reply_path`) in their order."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, reply_path: str = "/api/v1/statuses") -> None:
         self.target = target
+        self.reply_path = reply_path
         self.port = free_port()
         self.failures: list[Failure] = []
         self.replies = 0
@@ -43,9 +46,11 @@ class FaultyProxy:
         return f"http://127.0.0.1:{self.port}"
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        is_reply = request.method == "POST" and request.path == "/api/v1/statuses"
+        is_reply = request.method == "POST" and request.path == self.reply_path
         self.replies += is_reply
         failure = self.failures.pop(0) if is_reply and self.failures else None
+        if failure is Failure.LIMITED:
+            return web.json_response({"error": "RateLimitExceeded", "message": "Too many requests"}, status=429)
         if failure is Failure.REFUSED:
             return web.Response(status=503, text="<html>Service Unavailable</html>", content_type="text/html")
         if failure is Failure.SWALLOWED:
@@ -100,6 +105,10 @@ def running(proxy: FaultyProxy) -> Iterator[FaultyProxy]:
         started.set()
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
+        hanging = asyncio.all_tasks(loop)
+        for task in hanging:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*hanging, return_exceptions=True))
         loop.close()
 
     thread = threading.Thread(target=work, daemon=True)

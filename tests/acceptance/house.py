@@ -41,23 +41,42 @@ role = "owner"
 undo_for = "1 second"
 [inbox]
 port = {port}
+[listener]
+allow_hosts = ["127.0.0.1"]
+"""
+
+MASTODON = """
 [[sources]]
 name = "mastodon"
 type = "mastodon"
 every = "1 day"
 server = "{server}"
-token = {{ env = "BAKERY_TOKEN" }}
+token = {{ env = "BAKERY_SECRET" }}
+"""
+
+BLUESKY = """
+[[sources]]
+name = "bluesky"
+type = "bluesky"
+every = "1 day"
+server = "{server}"
+handle = "bakery.test"
+app_password = {{ env = "BAKERY_SECRET" }}
 """
 
 
-class House:
-    """One installation in `folder`; `ahead` moves its clock."""
+SECRET = "bakery-token"
 
-    def __init__(self, folder: Path, server: str) -> None:
+
+class House:
+    """One installation in `folder`, with one source on `server`; `move_on` moves its clock."""
+
+    def __init__(self, folder: Path, server: str, source: str = MASTODON, secret: str = SECRET) -> None:
         self.folder = folder
         self.port = free_port()
         self.config = folder / "warmline.toml"
-        self.config.write_text(CONFIG.format(port=self.port, server=server), encoding="utf-8")
+        self.config.write_text((CONFIG + source).format(port=self.port, server=server), encoding="utf-8")
+        self._secret = secret
         self._ahead = folder / "ahead"
         self._ahead.write_text("0")
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +92,7 @@ class House:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.acceptance.clocked_daemon", self.config, self._ahead],
                 cwd=ROOT,
-                env=os.environ | {"BAKERY_TOKEN": "bakery-token", "PYTHONPATH": str(ROOT)},
+                env=os.environ | {"BAKERY_SECRET": self._secret, "PYTHONPATH": str(ROOT)},
                 stderr=log,
                 stdout=log,
             )

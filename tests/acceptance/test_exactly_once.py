@@ -95,7 +95,7 @@ def test_killed_while_a_reply_is_in_flight_it_looks_before_it_sends(
     assert proxy.replies == (1 if failure is Failure.HANGING else 2)
 
 
-@pytest.mark.parametrize("failure", [Failure.AFTERWARDS, Failure.DROPPED, Failure.REFUSED])
+@pytest.mark.parametrize("failure", [Failure.AFTERWARDS, Failure.DROPPED, Failure.REFUSED, Failure.LIMITED])
 def test_a_reply_whose_answer_was_lost_is_looked_for_and_never_doubled(
     house: House, alice: Any, proxy: FaultyProxy, failure: Failure
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_reply_whose_answer_was_lost_is_looked_for_and_never_doubled(
 
     assert settle(house, draft, "visible") == "visible"
     assert len(replies(alice, post)) == 1
-    assert proxy.replies == (2 if failure is Failure.REFUSED else 1)
+    assert proxy.replies == (2 if failure in (Failure.REFUSED, Failure.LIMITED) else 1)
 
 
 def test_a_deleted_post_is_never_answered(house: House, alice: Any, proxy: FaultyProxy) -> None:

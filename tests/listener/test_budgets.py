@@ -22,8 +22,8 @@ from connectors.base import Cursor, Fault, Gone, Page, Post, Traits
 from connectors.errors import SourceDenied, SourceLimited, SourceUnavailable
 from listener.alerting import raise_for_sources
 from listener.budget import Allowance, next_month
-from listener.pipeline import Ear
-from listener.poll import Listening, Polled, poll, recheck
+from listener.pipeline import Ear, Listening
+from listener.poll import Polled, poll, recheck
 from storage import Alert, Session, Source, Store, alerts, digests, mentions, sources
 from storage.states import SourceState
 from tests.builders import (

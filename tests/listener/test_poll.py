@@ -22,8 +22,8 @@ from connectors.base import Cursor, Fault, Gap, Gone, Page, Post, Route
 from connectors.errors import SourceChanged, SourceDenied, SourceLimited, SourceUnavailable
 from listener.analysis.assessing import Assessor
 from listener.analysis.matching import Matcher
-from listener.pipeline import Ear, Understanding
-from listener.poll import PAGES, Listening, Polled, poll, recheck
+from listener.pipeline import Ear, Listening, Understanding
+from listener.poll import PAGES, Polled, poll, recheck
 from responders.proposing import draft_waiting
 from storage import Mention, Source, Store, drafts, mentions, sources
 from storage.states import OPEN, SourceState

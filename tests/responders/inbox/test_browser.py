@@ -38,7 +38,7 @@ async def visit(chromium: Browser, house: House, person: str, path: str = "/", *
     """A browser window in which `person` has signed in and opened `path`; whatever breaks in it fails the test."""
     context = await chromium.new_context(**options)
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("pageerror", lambda error: pytest.fail(f"a script broke: {error}"))
     await page.goto(house.address + await house.link(person))
     await page.get_by_role("button", name="Open the inbox").click()
