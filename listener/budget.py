@@ -1,8 +1,9 @@
 """What listening may cost: set aside before each call, spread over the month, never more than the budget.
 
-Days and months are counted in UTC, as platforms bill. Every day adds its share
-to what may be spent, and what it leaves over goes to the days that follow. A
-source that has used its shares rests until a day brings a new one; one whose
+Hours and months are counted in UTC, as platforms bill. Every hour adds its
+share to what may be spent, and what it leaves over goes to the hours that
+follow: a busy morning does not leave the afternoon deaf. A source that has
+used its shares rests until an hour brings a new one; one whose
 next page could pass the month's budget rests until the first of the next
 month. Either goes on by itself, and what it rests is written down as a gap.
 
@@ -51,18 +52,19 @@ class Allowance:
     budget: Decimal
     spent: Decimal
 
-    def left_today(self, now: datetime) -> Decimal:
-        """What the days of the month so far allow to spend yet; below zero where a page cost more than a day's share."""
-        return self.budget * now.day / _days(now) - self.spent
+    def left_now(self, now: datetime) -> Decimal:
+        """What the hours of the month so far allow to spend yet; below zero where a page cost more than an hour's share."""
+        return self.budget * _hour(now) / _hours(now) - self.spent
 
     def rests_until(self, page: Decimal, now: datetime) -> datetime | None:
         """When a page that may cost `page` can be asked for; None: now."""
         if self.spent + page > self.budget:
             return next_month(now)
-        if not self.spent or self.left_today(now) > 0:
+        if not self.spent or self.left_now(now) > 0:
             return None
-        used = int(self.spent * _days(now) / self.budget)  # whole days' shares
-        return _midnight(now) + timedelta(days=max(used + 1 - now.day, 1))
+        used = int(self.spent * _hours(now) / self.budget)  # whole hours' shares
+        this_hour = now.replace(minute=0, second=0, microsecond=0)
+        return this_hour + timedelta(hours=max(used + 1 - _hour(now), 1))
 
 
 def next_month(now: datetime) -> datetime:
@@ -102,10 +104,10 @@ async def reserve(listening: Listening, store: Store, now: datetime) -> Reserved
 
 
 def _why(budget: str, until: datetime, now: datetime) -> str:
-    when = f"it is asked again on {until.day} {until:%B} (UTC)"
+    when = f"it is asked again on {until.day} {until:%B} at {until:%H:%M} (UTC)"
     if until == next_month(now):
         return f"Its budget of {budget} for {now:%B} does not allow for another page; {when}."
-    return f"The days so far have used their share of its budget of {budget} for {now:%B}; {when}."
+    return f"The month so far has used its share of its budget of {budget} for {now:%B}; {when}."
 
 
 async def settle(session: Session, listening: Listening, page: Page, reserved: Reserved) -> None:
@@ -128,8 +130,8 @@ async def release(session: Session, listening: Listening, reserved: Reserved, *,
 async def book_looks(listening: Listening, store: Store, number: int, now: datetime) -> int:
     """Books looking again at `number` kept posts, at most; gives for how many there is money.
 
-    They may use whatever the days so
-    far allow, for nothing may be kept that cannot be looked after.
+    They may use whatever the month so
+    far allows, for nothing may be kept that cannot be looked after.
     """
     traits, budget = listening.connector.traits, listening.ear.table.budget
     price = traits.cost_per_look or traits.cost_per_call
@@ -137,7 +139,7 @@ async def book_looks(listening: Listening, store: Store, number: int, now: datet
         return number
     now = now.astimezone(UTC)
     async with store.work() as session:
-        left = Allowance(budget, await _spent(session, listening, now)).left_today(now)
+        left = Allowance(budget, await _spent(session, listening, now)).left_now(now)
         number = max(min(number, int(left / price)), 0)
         if number:
             await _book(session, listening, now.date(), 0, price * number)
@@ -157,6 +159,16 @@ async def _book(session: Session, listening: Listening, day: date, calls: int, a
 
 def _days(now: datetime) -> int:
     return monthrange(now.year, now.month)[1]
+
+
+def _hours(now: datetime) -> int:
+    """How many hours the month has."""
+    return _days(now) * 24
+
+
+def _hour(now: datetime) -> int:
+    """Which hour of the month it is; the first one is 1."""
+    return (now.day - 1) * 24 + now.hour + 1
 
 
 def _midnight(now: datetime) -> datetime:

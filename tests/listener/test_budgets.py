@@ -162,7 +162,7 @@ async def test_a_call_that_could_pass_the_budget_is_not_made(town: Town) -> None
 
     assert (await town.spent(), town.platform.charged) == (Decimal(1), Decimal(1))
     assert polled.fault == (
-        "Its budget of 1 USD for June does not allow for another page; it is asked again on 1 July (UTC)."
+        "Its budget of 1 USD for June does not allow for another page; it is asked again on 1 July at 00:00 (UTC)."
     )
 
 
@@ -225,12 +225,12 @@ async def test_a_source_that_is_free_of_charge_never_rests(town: Town) -> None:
 # --- spread over the month
 
 
-async def test_a_source_that_has_used_the_days_share_rests_until_tomorrow(town: Town) -> None:
-    await town.poll("1.50", "0.50", "0.10")
+async def test_a_source_that_has_used_the_shares_so_far_rests_until_an_hour_brings_a_new_one(town: Town) -> None:
+    await town.poll("1.00", "0.50", "0.10")  # 34 of June's 720 hours allow for 1.42
 
     source = await town.source()
-    assert await town.spent() == Decimal(2)
-    assert source.next_at == datetime(2026, 6, 3, tzinfo=UTC)
+    assert await town.spent() == Decimal("1.50")
+    assert source.next_at == datetime(2026, 6, 2, 12, tzinfo=UTC)
     assert (source.state, source.failing_since, sources.is_resting(source)) == (SourceState.ON, None, True)
 
 
@@ -239,12 +239,13 @@ async def test_a_page_that_took_several_days_shares_is_followed_by_as_many_days_
     polled = await town.poll("0.10")
 
     assert polled.fault == (
-        "The days so far have used their share of its budget of 30 USD for June; it is asked again on 7 June (UTC)."
+        "The month so far has used its share of its budget of 30 USD for June; "
+        "it is asked again on 7 June at 12:00 (UTC)."
     )
 
 
-async def test_what_a_day_leaves_over_the_next_ones_have(town: Town) -> None:
-    town.clock.at = JUNE + 9 * DAY
+async def test_what_an_hour_leaves_over_the_next_ones_have(town: Town) -> None:
+    town.clock.at = JUNE + 10 * DAY - HOUR
 
     await town.poll(*["0.10"] * 200)
 
@@ -442,7 +443,7 @@ async def test_all_kept_posts_that_are_due_are_looked_at_again(store: Store) -> 
 
 async def test_kept_posts_are_looked_at_while_the_source_rests_for_its_budget(store: Store) -> None:
     town = town_of(store, recheck_every=23 * HOUR)
-    await town.poll("1.80")
+    await town.poll("1.30")
     await town.poll("0.10")
     await town.keep(9)
     town.platform.now_standing = {f"kept-{n}": Gone("town", f"kept-{n}") for n in range(9)}
@@ -452,8 +453,8 @@ async def test_kept_posts_are_looked_at_while_the_source_rests_for_its_budget(st
 
     assert sources.is_resting(await town.source())
     assert may_be_asked
-    assert town.platform.looked == [["kept-0", "kept-1"]]  # the tenth of two days' shares that listening left
-    assert await town.spent() == Decimal(2)
+    assert town.platform.looked == [["kept-0"]]  # the tenth of the shares so far that listening left
+    assert await town.spent() == Decimal("1.40")
 
 
 async def test_listening_leaves_the_last_tenth_to_duties(store: Store) -> None:

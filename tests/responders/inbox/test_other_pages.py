@@ -110,7 +110,7 @@ async def test_a_source_says_what_is_left_of_its_budget_and_until_when_it_rests(
     household.businesses["crumb"] = budgeted
     async with household.store.work() as session:
         await sources.spend(session, source, household.now.date(), calls=2, micros=3_200_000, currency="USD")
-        await sources.rest(session, source, "The days so far have used their share.", tomorrow, household.now)
+        await sources.rest(session, source, "The month so far has used its share.", tomorrow, household.now)
 
     _, page = await mia.get("/sources")
 
