@@ -219,9 +219,15 @@ function remember(form, isEdited, sent = false) {
 
 function restore(root) {
   const form = one("[data-editor]", root);
-  const kept = form && JSON.parse(sessionStorage.getItem(key(form)) || "null");
-  if (!form || form.elements.text.dataset.typed) return;
+  if (!form) return;
   const { text, revision } = form.elements;
+  // Typed before this file had arrived, or shown again after a refusal.
+  if (text.value.trim() !== text.dataset.saved.trim()) {
+    edited(form);
+    return;
+  }
+  if (text.dataset.typed) return;
+  const kept = JSON.parse(sessionStorage.getItem(key(form)) || "null");
   const hasArrived = kept?.sent && kept.revision !== revision.value;
   if (!kept || hasArrived || kept.text.trim() === text.dataset.saved.trim()) {
     sessionStorage.removeItem(key(form));

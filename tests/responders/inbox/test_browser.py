@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from storage.states import Action, DraftState
 from tests.conftest import skip_or_fail
@@ -80,6 +81,24 @@ async def test_an_edit_is_checked_while_it_is_typed(house: House, chromium: Brow
     await expect(page.get_by_role("button", name="Undo")).to_be_visible()
     standing = await house.household.standing(draft)
     assert (standing.state, standing.text) == (DraftState.APPROVED, "Thank you so much! — Mia")
+
+
+async def test_words_typed_before_the_script_has_arrived_count_as_an_edit(house: House, chromium: Browser) -> None:
+    draft = await house.household.draft()
+    page = await visit(chromium, house, "Mia")
+    is_typed = asyncio.Event()
+
+    async def arrive_late(route: Route) -> None:
+        await is_typed.wait()
+        await route.continue_()
+
+    await page.route("**/inbox.js*", arrive_late)
+    await page.goto(f"{house.address}/drafts/{draft}", wait_until="commit")
+    await page.get_by_label("The reply").fill("My own careful words. — Mia")
+    is_typed.set()
+
+    await expect(page.get_by_role("button", name="Save and approve")).to_be_visible()
+    await expect(page.get_by_label("The reply")).to_have_value("My own careful words. — Mia")
 
 
 async def test_a_page_shows_what_another_person_decides_without_a_reload(house: House, chromium: Browser) -> None:
