@@ -18,6 +18,8 @@ WarmlineError
 │  ├─ ReplyTooLong                shorten it
 │  └─ ReplyLost                   nobody knows: look before sending again
 ├─ ChannelError                   responders/errors.py
+│  ├─ ChannelLimited              show it again, not before retry_at
+│  └─ ChannelDenied               pause, tell a person
 └─ DecisionError                  responders/errors.py
    ├─ AlreadyDecided              somebody was faster
    ├─ NotAllowed                  another role decides this

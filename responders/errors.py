@@ -11,6 +11,18 @@ class ChannelError(WarmlineError):
     """A chat or mail server did not take what we gave it."""
 
 
+class ChannelLimited(ChannelError):
+    """Too much at once; nothing was shown. `retry_at` is aware, as the chat asked for it."""
+
+    def __init__(self, happened: str, kept: str = "", do: str = "", *, retry_at: datetime) -> None:
+        super().__init__(happened, kept, do)
+        self.retry_at = retry_at
+
+
+class ChannelDenied(ChannelError):
+    """The chat does not let us in: a person must renew a credential or a right."""
+
+
 class DecisionError(WarmlineError):
     """A decision was not taken; the draft stands as it stood."""
 
