@@ -153,6 +153,7 @@ class Store:
     def _begin(self) -> _Group:
         group = self._group = _Group(Session(self._writer, expire_on_commit=False))
         group.committed = asyncio.create_task(self._commit(group))
+        group.committed.add_done_callback(_take_outcome)
         return group
 
     async def _commit(self, group: _Group) -> None:
@@ -186,6 +187,12 @@ class Store:
         async with self._changed:
             await self._changed.wait_for(lambda: self.version > since)
             return self.version
+
+
+def _take_outcome(committed: asyncio.Task[None]) -> None:
+    """Works that still wait hear of a failed commit; where all have failed or were cancelled, nobody is left to hear."""
+    if not committed.cancelled():
+        committed.exception()
 
 
 @contextmanager

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import asyncpg
 import pytest
+from sqlalchemy.engine import make_url
 
 from storage import Store
+from storage.migrations import upgrade
 from tests.contracts.summary import pytest_terminal_summary  # noqa: F401 – pytest looks for it here
 
 #: A Tuesday at 11:20 in Berlin.
@@ -62,35 +69,70 @@ def postgres() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with this version's tables and no rows; tests copy it, for migrating takes longer than most of them."""
+    file = tmp_path_factory.mktemp("template") / "warmline.db"
+    _with_loop(upgrade(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """The name of a PostgreSQL database with this version's tables and no rows."""
+    _psql(postgres, "create database warmline_template")
+    _with_loop(upgrade(_address(postgres, "warmline_template")))
+    return "warmline_template"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, empty database; each test that asks runs on both kinds."""
+    """The address of a fresh database with this version's tables; each test that asks runs on both kinds."""
+    if request.param == "sqlite":
+        file = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "warmline.db")
+        yield f"sqlite+aiosqlite:///{file}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    with _database(request.getfixturevalue("postgres"), template) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table; each test that asks runs on both kinds."""
     if request.param == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path / 'warmline.db'}"
         return
-    from uuid import uuid4
+    with _database(request.getfixturevalue("postgres"), "template1") as address:
+        yield address
 
-    from sqlalchemy.engine import make_url
 
-    server = make_url(request.getfixturevalue("postgres"))
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    """The address of a PostgreSQL database made from `template`, gone after the block."""
     name = f"warmline_{uuid4().hex}"
-    _psql(server.render_as_string(hide_password=False), f'create database "{name}"')
-    yield server.set(drivername="postgresql+asyncpg", database=name).render_as_string(hide_password=False)
-    _psql(server.render_as_string(hide_password=False), f'drop database "{name}" with (force)')
+    _psql(server, f'create database "{name}" template "{template}"')
+    yield _address(server, name)
+    _psql(server, f'drop database "{name}" with (force)')
+
+
+def _address(server: str, database: str) -> str:
+    url = make_url(server).set(drivername="postgresql+asyncpg", database=database)
+    return url.render_as_string(hide_password=False)
 
 
 def _psql(server: str, statement: str) -> None:
-    import asyncio
-
-    import asyncpg
-
     async def run() -> None:
         connection = await asyncpg.connect(server)
         await connection.execute(statement)
         await connection.close()
 
+    _with_loop(run())
+
+
+def _with_loop(work: Coroutine[Any, Any, Any]) -> None:
     with asyncio.Runner() as runner:
-        runner.run(run())
+        runner.run(work)
 
 
 @pytest.fixture
@@ -102,8 +144,9 @@ async def store(store_address: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def sqlite_store(tmp_path: Path) -> AsyncIterator[Store]:
+async def sqlite_store(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Store]:
     """An open store on a fresh SQLite database, for tests in which the kind of database does not matter."""
-    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'warmline.db'}")
+    file = shutil.copy(sqlite_template, tmp_path / "warmline.db")
+    store = await Store.open(f"sqlite+aiosqlite:///{file}")
     yield store
     await store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -209,8 +210,9 @@ async def test_a_store_is_closed_only_after_the_last_commit(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("store_address", ["postgresql"], indirect=True)  # SQLite has no server that could go away
-async def test_a_server_that_ends_the_connection_is_told_in_words_and_found_again(store: Store) -> None:
-
+async def test_a_server_that_ends_the_connection_is_told_in_words_and_found_again(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     async def cut_off() -> None:
         async with store.work() as session:
             connection = await session.connection()
@@ -220,7 +222,9 @@ async def test_a_server_that_ends_the_connection_is_told_in_words_and_found_agai
         await cut_off()
 
     await note(store, "afterwards")
+    gc.collect()
     assert await noted(store) == ["afterwards"]
+    assert caplog.messages == []  # it was told once, to whom it concerned
 
 
 async def test_a_full_disk_is_told_in_words_and_half_writes_nothing(sqlite_store: Store) -> None:

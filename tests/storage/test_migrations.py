@@ -51,24 +51,24 @@ def later(monkeypatch: pytest.MonkeyPatch, folder: Path, source: str) -> None:
     monkeypatch.setattr(migrations, "HEAD", "0003")
 
 
-async def test_an_empty_database_gets_every_table(store_address: str) -> None:
-    await migrations.upgrade(store_address)
+async def test_an_empty_database_gets_every_table(empty_address: str) -> None:
+    await migrations.upgrade(empty_address)
 
-    tables = await run(store_address, lambda connection: set(inspect(connection).get_table_names()))
+    tables = await run(empty_address, lambda connection: set(inspect(connection).get_table_names()))
 
     assert set(Record.metadata.tables) <= tables
 
 
-async def test_upgrading_twice_changes_nothing(store_address: str) -> None:
-    first = await migrations.upgrade(store_address)
+async def test_upgrading_twice_changes_nothing(empty_address: str) -> None:
+    first = await migrations.upgrade(empty_address)
 
-    again = await migrations.upgrade(store_address)
+    again = await migrations.upgrade(empty_address)
 
     assert (first, again) == (True, False)
 
 
-async def test_the_tables_are_those_that_the_records_describe(store_address: str) -> None:
-    await migrations.upgrade(store_address)
+async def test_the_tables_are_those_that_the_records_describe(empty_address: str) -> None:
+    await migrations.upgrade(empty_address)
 
     def check(connection: Connection) -> None:
         config = Config()
@@ -76,19 +76,19 @@ async def test_the_tables_are_those_that_the_records_describe(store_address: str
         config.attributes["connection"] = connection
         command.check(config)
 
-    await run(store_address, check)  # raises with every difference
+    await run(empty_address, check)  # raises with every difference
 
 
-async def test_a_database_of_a_newer_warmline_is_refused_and_left_alone(store_address: str) -> None:
-    async with opened(store_address) as store:
+async def test_a_database_of_a_newer_warmline_is_refused_and_left_alone(empty_address: str) -> None:
+    async with opened(empty_address) as store:
         await keep_mentions(store, mention_row(await keep_source(store)))
-    await run(store_address, lambda c: c.execute(text("update alembic_version set version_num = '9999'")) and None)
+    await run(empty_address, lambda c: c.execute(text("update alembic_version set version_num = '9999'")) and None)
 
     with pytest.raises(StoreTooNew) as refused:
-        await migrations.upgrade(store_address)
+        await migrations.upgrade(empty_address)
 
     kept = await run(
-        store_address,
+        empty_address,
         lambda c: c.execute(text("select (select count(*) from mention), version_num from alembic_version")).one(),
     )
     assert tuple(kept) == (1, "9999")
@@ -115,21 +115,21 @@ async def test_a_sqlite_file_that_holds_something_is_copied_before_an_upgrade(
 
 
 async def test_a_table_that_is_rebuilt_keeps_its_rows_its_children_and_its_triggers(
-    store_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with opened(store_address) as store:
+    async with opened(empty_address) as store:
         await keep_mentions(store, mention_row(await keep_source(store), text="sourdough"))
-    before = await run(store_address, objects)
+    before = await run(empty_address, objects)
     later(monkeypatch, tmp_path, NEXT)
 
-    await migrations.upgrade(store_address)
+    await migrations.upgrade(empty_address)
 
     counted = await run(
-        store_address,
+        empty_address,
         lambda c: c.execute(text("select (select count(*) from mention), (select count(*) from author)")).one(),
     )
     assert tuple(counted) == (1, 1)
-    assert await run(store_address, objects) == before
+    assert await run(empty_address, objects) == before
 
 
 def objects(connection: Connection) -> set[str]:
@@ -140,32 +140,32 @@ def objects(connection: Connection) -> set[str]:
 
 
 async def test_an_upgrade_that_would_lose_rows_is_undone(
-    store_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with opened(store_address) as store:
+    async with opened(empty_address) as store:
         await keep_mentions(store, mention_row(await keep_source(store)))
     later(monkeypatch, tmp_path, LOSES_ROWS)
 
     with pytest.raises(StorageError, match=r"would have lost rows \(mention\)"):
-        await migrations.upgrade(store_address)
+        await migrations.upgrade(empty_address)
 
     kept = await run(
-        store_address,
+        empty_address,
         lambda c: c.execute(text("select (select count(*) from mention), version_num from alembic_version")).one(),
     )
     assert tuple(kept) == (1, "0002")
 
 
-async def test_triggers_can_be_put_in_place_again_and_again(store_address: str) -> None:
-    await migrations.upgrade(store_address)
-    before = await run(store_address, objects)
-    engine = migrating_engine(make_url(store_address))
+async def test_triggers_can_be_put_in_place_again_and_again(empty_address: str) -> None:
+    await migrations.upgrade(empty_address)
+    before = await run(empty_address, objects)
+    engine = migrating_engine(make_url(empty_address))
 
     async with engine.begin() as connection:
         await connection.run_sync(put)
 
     await engine.dispose()
-    assert await run(store_address, objects) == before
+    assert await run(empty_address, objects) == before
 
 
 async def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
