@@ -75,7 +75,7 @@ async def lines(settings: Settings, connectors: Connectors, session: aiohttp.Cli
     yield await _database(settings)
     for line in _secrets(settings, connectors):
         yield line
-    async with keepers(settings, connectors) as keeper_of:
+    async with keepers(settings, connectors, now) as keeper_of:
         for business in settings.businesses.values():
             for table in business.sources:
                 keeper = await keeper_of(business.id, table)

@@ -132,9 +132,9 @@ def connect(
     person: As = "",
 ) -> None:
     """Lets a source into its account: asks in your browser, and keeps the access encrypted."""
-    from listener import connecting, terminal
+    from listener import landing, terminal
 
-    terminal.run(connecting.connect(file, business, source, person))
+    terminal.run(landing.connect(file, business, source, person))
 
 
 @app.command()

@@ -74,7 +74,7 @@ async def try_sources(path: Path | None, business: str, source: str) -> None:
     tried = 0
     async with (
         open_session(settings.installation.listener.allow_hosts) as session,
-        keepers(settings, connectors) as keeper_of,
+        keepers(settings, connectors, now) as keeper_of,
     ):
         for each in settings.businesses.values():
             for table in each.sources:

@@ -33,9 +33,9 @@ from connectors.consent import Access, Question
 from connectors.errors import SourceDenied
 from connectors.http import open_session
 from connectors.registry import Connectors
-from listener import checkup, configuration, connecting, control
-from listener.connecting import NotTheAnswer, read_answer
+from listener import checkup, configuration, connecting, control, landing
 from listener.household import Household
+from listener.landing import NotTheAnswer, read_answer
 from storage import Store, Token, audit, sources
 from storage.database import store_url
 from storage.lock import DataLock
@@ -155,7 +155,7 @@ class Home:
         return configuration.read(self.path, known())
 
     def begin(self, source: str = "town square") -> asyncio.Task[None]:
-        return asyncio.create_task(connecting.connect(self.path, "", source, "", self.typed))
+        return asyncio.create_task(landing.connect(self.path, "", source, "", self.typed))
 
     async def question(self, task: asyncio.Task[None]) -> str:
         """The address to open in a browser."""
@@ -410,12 +410,12 @@ async def test_what_is_missing_is_said_before_anybody_opens_a_browser(
     home.path.write_text(text.partition("[storage]")[0], encoding="utf-8")
 
     with pytest.raises(ConfigError, match="openssl rand"):
-        await connecting.connect(home.path, "", "town square", "", home.typed)
+        await landing.connect(home.path, "", "town square", "", home.typed)
 
     home.path.write_text(text, encoding="utf-8")
     monkeypatch.delenv("TOWN_SECRET")
     with pytest.raises(ConfigError, match="TOWN_SECRET"):
-        await connecting.connect(home.path, "", "town square", "", home.typed)
+        await landing.connect(home.path, "", "town square", "", home.typed)
 
     assert "http" not in home.printed()
 
@@ -423,7 +423,7 @@ async def test_what_is_missing_is_said_before_anybody_opens_a_browser(
 @pytest.mark.parametrize(("source", "says"), [("cards", "needs no connecting"), ("nowhere", "There is no source")])
 async def test_what_cannot_be_connected_is_said_in_words(home: Home, source: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        await connecting.connect(home.path, "", source, "", home.typed)
+        await landing.connect(home.path, "", source, "", home.typed)
 
 
 async def test_a_wait_that_is_stopped_leaves_nothing_open(home: Home) -> None:
@@ -444,11 +444,11 @@ async def test_a_look_from_the_terminal_uses_the_tokens_unless_a_daemon_has_them
     await task
     (table, _) = home.settings.businesses["crumb-co"].sources
 
-    async with connecting.keepers(home.settings, known()) as keeper_of:
+    async with connecting.keepers(home.settings, known(), lambda: NOW) as keeper_of:
         alone = await keeper_of("crumb-co", table)
         access = await alone.fresh(_never) if alone else ""
     with DataLock(home.settings.directory):  # as a daemon does
-        async with connecting.keepers(home.settings, known()) as keeper_of:
+        async with connecting.keepers(home.settings, known(), lambda: NOW) as keeper_of:
             beside = await keeper_of("crumb-co", table)
 
     assert (access, beside) == ("acc3ss", None)
