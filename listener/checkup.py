@@ -28,7 +28,8 @@ from listener.looking import about
 from listener.terminal import now
 from responders.mail import Mailer
 from storage import Store
-from storage.database import SQLITE_VERSION, store_url
+from storage.database import store_url
+from storage.engines import SQLITE_VERSION
 from storage.errors import StoreBusy
 from storage.lock import DataLock
 from storage.sqlite import is_sound

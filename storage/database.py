@@ -10,32 +10,21 @@ post a reply twice, and a flush per page of posts costs a millisecond.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import sqlalchemy.ext.asyncio
+import sqlalchemy.orm
+import sqlmodel.ext.asyncio.session
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.errors import ConfigError
 from config.settings import Settings
-from storage.errors import StorageError
-from storage.sqlite import use_sound_sqlite
-
-SQLITE_VERSION = use_sound_sqlite()  # before aiosqlite imports sqlite3
-
-import sqlalchemy.ext.asyncio  # noqa: E402
-import sqlalchemy.orm  # noqa: E402
-import sqlmodel.ext.asyncio.session  # noqa: E402
-from sqlalchemy import event  # noqa: E402
-from sqlalchemy.engine import URL, make_url  # noqa: E402
-from sqlalchemy.exc import (  # noqa: E402
-    ArgumentError,
-    DatabaseError,
-    DBAPIError,
-    IntegrityError,
-    PendingRollbackError,
-    ProgrammingError,
-)
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine  # noqa: E402
-from sqlalchemy.pool import NullPool  # noqa: E402
+from storage.engines import in_words, reading_engine, writing_engine
+from storage.migrations import upgrade
 
 
 class _SyncSession(sqlmodel.Session):
@@ -48,18 +37,6 @@ class Session(sqlmodel.ext.asyncio.session.AsyncSession):
 
     sync_session_class = _SyncSession
     execute = sqlalchemy.ext.asyncio.AsyncSession.execute
-
-
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=5000",
-    "PRAGMA cache_size=-65536",
-    "PRAGMA temp_store=MEMORY",
-    "PRAGMA mmap_size=0",  # a mapped file turned the WAL race into structural damage
-    "PRAGMA secure_delete=ON",  # what is erased leaves the file
-)
 
 
 def store_url(settings: Settings) -> str:
@@ -110,8 +87,6 @@ class Store:
             StoreTooNew: a newer Warmline has written it.
             StorageError: it cannot be opened.
         """
-        from storage.migrations import upgrade
-
         await upgrade(url)
         parsed = make_url(url)
         return cls(writing_engine(parsed), reading_engine(parsed))
@@ -195,35 +170,6 @@ def _take_outcome(committed: asyncio.Task[None]) -> None:
         committed.exception()
 
 
-@contextmanager
-def in_words(happened: str = "The database did not take it") -> Iterator[None]:
-    """Says in our words what a database could not do (a full disk, a lost server); our own mistakes stay as they are."""
-    try:
-        yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except (DBAPIError, PendingRollbackError, OSError) as error:
-        raise StorageError(
-            f"{happened} ({_why(error)}).",
-            "Nothing was half-written.",
-            "Check the disk or the database server.",
-        ) from error
-
-
-def _why(error: Exception) -> str:
-    """The first reason, without the values that some drivers put into it: they are customers' words."""
-    earlier = error.__context__
-    while earlier is not None:  # a savepoint that cannot be undone hides what went wrong before
-        error = earlier if isinstance(earlier, DBAPIError) else error
-        earlier = earlier.__context__
-    if isinstance(error, DatabaseError) and error.orig is not None:
-        return str(error.orig).partition("\n")[0]
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return type((cause and cause.__cause__) or cause).__name__
-
-
 class _Group:
     """Works that share one transaction, each a savepoint in it, and the task that commits them."""
 
@@ -231,50 +177,3 @@ class _Group:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-
-
-def migrating_engine(url: URL) -> AsyncEngine:
-    """An engine for migrations: SQLite would delete the children of a table that is rebuilt, so its keys are off."""
-    engine = create_async_engine(url, poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_migration)
-        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
-
-
-def writing_engine(url: URL) -> AsyncEngine:
-    """An engine with the one connection that writes."""
-    engine = create_async_engine(url, pool_size=1, max_overflow=0)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_writer)
-        # The driver's own BEGIN is deferred and lets two read-then-write works lose updates.
-        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
-
-
-def reading_engine(url: URL) -> AsyncEngine:
-    """An engine whose connections cannot write."""
-    engine = create_async_engine(url, pool_size=4, max_overflow=4)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_reader)
-        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    else:
-        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return engine
-
-
-def _prepare_writer(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-
-
-def _prepare_migration(connection: Any, record: Any) -> None:
-    _prepare_writer(connection, record)
-    connection.execute("PRAGMA foreign_keys=OFF")
-
-
-def _prepare_reader(connection: Any, record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in ("PRAGMA query_only=ON", "PRAGMA busy_timeout=5000", "PRAGMA wal_autocheckpoint=0"):
-        connection.execute(pragma)

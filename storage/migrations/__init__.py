@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.engines import in_words, migrating_engine
 from storage.errors import StorageError, StoreTooNew
 
 _HERE = Path(__file__).parent
@@ -26,8 +27,6 @@ async def upgrade(address: str) -> bool:
         StoreTooNew: a newer Warmline has written it; nothing was changed.
         StorageError: it cannot be opened, or rows would have been lost; nothing was changed.
     """
-    from storage.database import in_words, migrating_engine
-
     url = make_url(address)
     engine = migrating_engine(url)
     try:

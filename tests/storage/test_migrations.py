@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage import migrations
-from storage.database import migrating_engine
+from storage.engines import migrating_engine
 from storage.errors import StorageError, StoreTooNew
 from storage.migrations.triggers import put
 from storage.models import Record
