@@ -20,6 +20,10 @@ WarmlineError
 ├─ ChannelError                   responders/errors.py
 │  ├─ ChannelLimited              show it again, not before retry_at
 │  └─ ChannelDenied               pause, tell a person
+├─ ModelError                     responders/errors.py: the engine's draft stands
+│  ├─ ModelUnavailable            leave it alone for a while
+│  │  └─ ModelDenied              tell a person
+│  └─ ModelSpent                  next month
 └─ DecisionError                  responders/errors.py
    ├─ AlreadyDecided              somebody was faster
    ├─ NotAllowed                  another role decides this

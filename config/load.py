@@ -73,6 +73,13 @@ def load(path: Path, sources: Types, channels: Types, check_query: CheckQuery) -
             faults.append(f'{file.name}: another file describes the business "{business.id}" already')
         elif business is not None:
             businesses[business.id] = business
+    if installation is not None and installation.llm is not None and not faults:
+        faults += [
+            f"{path.name}{_line(path, ('llm', 'businesses'))}: llm.businesses: there is no business "
+            f'"{each}"{_nearest(each, businesses)}'
+            for each in installation.llm.businesses
+            if each not in businesses
+        ]
     if not faults and not businesses:
         faults.append(f"{path.name}: there is no [business] table, and no file in {path.parent / 'businesses'}")
     if faults or installation is None:

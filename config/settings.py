@@ -1,6 +1,6 @@
 """The file's shape: one frozen model per table, unknown keys refused.
 
-The tables `[storage]`, `[inbox]`, `[mail]` and `[listener]` belong to the
+The tables `[storage]`, `[inbox]`, `[mail]`, `[listener]` and `[llm]` belong to the
 installation; all others describe one business. In the usual form one
 `warmline.toml` holds both; an installation that serves many keeps
 `businesses/*.toml` beside it.
@@ -9,6 +9,7 @@ installation; all others describe one business. In the usual form one
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.durations import Duration, Hours
+from config.durations import Duration, Hours, Span
 from config.secrets import Secret
 
 
@@ -52,12 +53,23 @@ class Day(StrEnum):
 DAYS = tuple(Day)
 
 
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f'"{value}" is not a time zone: use a name like "Europe/Berlin"') from error
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
 class Business(Table):
     """Whom we work for."""
 
     name: str = Field(min_length=1, max_length=120)
     kind: str = "business"
-    time_zone: str = "UTC"
+    time_zone: Zone = "UTC"
     languages: tuple[str, ...] = ("en",)
     products: tuple[Word, ...] = ()
     people: tuple[Word, ...] = ()
@@ -65,15 +77,6 @@ class Business(Table):
     accounts: tuple[Word, ...] = ()
     #: Trades that may never confirm that somebody is a customer.
     regulated: Literal["", "health", "legal", "finance", "childcare"] = ""
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f'"{value}" is not a time zone: use a name like "Europe/Berlin"') from error
-        return value
 
     @field_validator("languages")
     @classmethod
@@ -96,6 +99,8 @@ class Query(Table):
 
     match: str = Field(min_length=1)
     unless: str = ""
+    likely: tuple[Word, ...] = ()
+    unlikely: tuple[Word, ...] = ()
 
 
 class Offer(Table):
@@ -121,6 +126,28 @@ class Voice(Table):
 _DAY_KEY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)(?:-(mon|tue|wed|thu|fri|sat|sun))?")
 
 
+def _known_days(value: dict[str, Any]) -> dict[str, Any]:
+    for key in value:
+        if not _DAY_KEY.fullmatch(key):
+            raise ValueError(f'"{key}" is not a day or a range of days: use "mon" or "mon-fri"')
+    return value
+
+
+#: Hours by day or range of days.
+Week = Annotated[dict[str, Hours], AfterValidator(_known_days)]
+
+
+def hours_on(week: Mapping[str, Span], day: date) -> Span | None:
+    """The hours of one day; None where it has none."""
+    weekday = day.weekday()
+    for key, hours in week.items():
+        first, _, last = key.partition("-")
+        start, end = DAYS.index(Day(first)), DAYS.index(Day(last or first))
+        if (start <= weekday <= end) if start <= end else (weekday >= start or weekday <= end):
+            return hours
+    return None
+
+
 class Place(Table):
     """One location of the business."""
 
@@ -129,17 +156,9 @@ class Place(Table):
     contact: str = ""
     phone: str = ""
     #: By day or range of days: `{ mon-fri = "07:00-18:00", sat = "08:00-14:00" }`.
-    hours: dict[str, Hours] = Field(default_factory=dict)
+    hours: Week = Field(default_factory=dict)
     #: Days on which it is closed.
     holidays: tuple[date, ...] = ()
-
-    @field_validator("hours")
-    @classmethod
-    def _known_days(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for key in value:
-            if not _DAY_KEY.fullmatch(key):
-                raise ValueError(f'"{key}" is not a day or a range of days: use "mon" or "mon-fri"')
-        return value
 
 
 class Fact(Table):
@@ -190,9 +209,15 @@ class Person(Table):
     name: str = Field(min_length=1, max_length=80)
     role: Role = Role.STAFF
     mail: str = ""
-    #: When only a crisis may reach them, in the business's time zone.
+    #: Where they are, if not where the business is.
+    time_zone: Zone | None = None
+    #: The rota: when they are asked, by day or range of days; empty: always.
+    works: Week = Field(default_factory=dict)
+    #: When only a crisis may reach them.
     quiet: Hours | None = None
     away: tuple[date, date] | None = None
+    #: Further days off.
+    holidays: tuple[date, ...] = ()
     cover: str = ""
 
 
@@ -258,11 +283,20 @@ class SourceTable(BaseModel):
 
 
 class ChannelTable(BaseModel):
-    """One chat in which staff are asked. The keys beside `type` belong to it."""
+    """One chat in which staff are asked. The keys beside these belong to its type."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
 
     type: str
+    #: What it is called in decisions and logs; its type, where it is left out.
+    name: str = Field(default="", max_length=64)
+    #: The room, by the chat's own id or name; empty: everybody is asked alone.
+    place: str = ""
+
+    @property
+    def called(self) -> str:
+        """The name under which its cards and its people's accounts are kept."""
+        return self.name or self.type
 
     @property
     def options(self) -> dict[str, Any]:
@@ -296,6 +330,7 @@ class BusinessSettings(Table):
             ("sources", [source.name for source in self.sources]),
             ("staff", [person.name.casefold() for person in self.staff]),
             ("places", [place.name for place in self.places]),
+            ("channels", [channel.called for channel in self.channels]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -352,6 +387,36 @@ class ListenerTable(Table):
     allow_hosts: tuple[str, ...] = ()
 
 
+class LlmTable(Table):
+    """A language model that may word replies; without this table none is asked."""
+
+    #: Of any server that speaks as OpenAI's does: `http://127.0.0.1:11434/v1` for Ollama on this machine.
+    #: The key has a place of its own, so no name and password stand in it.
+    endpoint: str = Field(pattern=r"^https?://[^\s@]+$")
+    model: Word
+    key: Secret | None = None
+    #: For one draft, all tries together; then the engine's draft stands.
+    within: Duration = timedelta(seconds=8)
+    #: At most so many tokens, and so much money, a month (UTC); prices are for a million tokens.
+    allowance: int = Field(default=1_000_000, ge=1)
+    budget: Decimal | None = Field(default=None, ge=0)
+    price_in: Decimal = Field(default=Decimal(0), ge=0)
+    price_out: Decimal = Field(default=Decimal(0), ge=0)
+    #: Whose mentions may be shown to it, by id; empty: everybody's.
+    businesses: tuple[Word, ...] = ()
+
+    @field_validator("within")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        return _positive(value)
+
+    @model_validator(mode="after")
+    def _money_can_be_counted(self) -> LlmTable:
+        if self.budget is not None and not (self.price_in or self.price_out):
+            raise ValueError("a budget can only be kept with price_in and price_out")
+        return self
+
+
 class Installation(BaseSettings):
     """What all businesses of this installation share; the environment (`WARMLINE_INBOX__PORT`) wins over the file."""
 
@@ -363,6 +428,7 @@ class Installation(BaseSettings):
     inbox: InboxTable = InboxTable()
     mail: MailTable | None = None
     listener: ListenerTable = ListenerTable()
+    llm: LlmTable | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -1,1 +1,1 @@
-"""Where staff are asked: one module per chat."""
+"""Where staff are asked: one small core that knows the life of a card, and one module per chat that knows only its chat."""
