@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from listener.analysis.lexicon import Hit, Reading
+
+if TYPE_CHECKING:
+    from listener.analysis.opinion import Opinion
 from storage.assessment import Emotion, Intent, Polarity, Reason, Severity, SeverityKind, SeverityLevel
 
 _PRAISE = {"praise.strong": 1.0, "praise.plain": 0.5, "praise.thanks": 0.3, "praise.other_languages": 0.8}
@@ -20,6 +25,23 @@ _COMPLAINT = {
 #: Words of waiting and of long times are a complaint when so few characters lie between them.
 _WAIT_REACH = 30
 
+#: An emotion is named from this chance on, and where the next one is so far behind; else it is unsure.
+LEAST_CHANCE, LEAST_MARGIN = 0.2, 0.02
+
+#: Which emotions go with which side; without feeling one may be on any.
+_FITTING = {
+    Polarity.NEGATIVE: {"angry", "disappointed", "anxious", "confused", "neutral"},
+    Polarity.NEUTRAL: {"confused", "anxious", "neutral", "content", "disappointed"},
+    Polarity.POSITIVE: {"delighted", "grateful", "content", "neutral"},
+}
+
+#: What a text on one side does not want.
+_AGAINST = {
+    Polarity.NEGATIVE: ("praise", "other"),
+    Polarity.NEUTRAL: ("complaint", "praise"),
+    Polarity.POSITIVE: ("complaint", "other"),
+}
+
 _RUNS_ON = re.compile(r"\?\s*\S")
 
 
@@ -32,6 +54,8 @@ class Evidence:
     sentiment: float
     rating: float | None
     severity: Severity
+    #: Why it is severe.
+    why_severe: tuple[Reason, ...] = ()
 
     @cached_property
     def complaints(self) -> list[Hit]:
@@ -104,24 +128,38 @@ def _weight(reading: Reading, weights: dict[str, float]) -> float:
     return sum(weight * len(reading.plain(name)) for name, weight in weights.items())
 
 
-def intent(evidence: Evidence) -> tuple[Intent, Reason]:
-    """What the writer wants, with the words that say so."""
-    reading = evidence.reading
+def intent(evidence: Evidence, side: Polarity, opinion: Opinion, labels: Sequence[str]) -> tuple[Intent, Reason]:
+    """What the writer wants, with the words that say so; `labels` names the chances of the opinion's intents.
+
+    The rules decide where they are nearly always right, and stars where there
+    are any. Only what is negative complains, and only what is positive praises.
+    """
+    reading, rating = evidence.reading, evidence.rating
     if words := _spam(reading):
         return Intent.SPAM, Reason("intent: spam", reading.said(words), "words of advertising")
-    severe = evidence.severity.level >= SeverityLevel.HIGH or SeverityKind.LEAVING in evidence.severity.kinds
-    if severe:
-        return Intent.COMPLAINT, Reason(
-            "intent: complaint", reading.said(evidence.complaints), "what is severe is a complaint"
-        )
-    for wanted, most in ((Intent.SUGGESTION, 0.9), (Intent.OPPORTUNITY, 0.6), (Intent.PURCHASE, 0.6)):
-        words = reading.hits.get(f"{wanted}.asks", [])
-        if words and evidence.complaint <= most and evidence.praise < 2:
-            return wanted, Reason(f"intent: {wanted}", reading.said(words), f"words of {wanted}")
-    if evidence.asks and evidence.complaint <= 0.6 and evidence.praise < 1:
-        asks = reading.hits.get("question.asks", []) or reading.hits.get("question.open", [])[:1]
-        return Intent.QUESTION, Reason("intent: question", reading.said(asks), "it asks")
-    return _by_feeling(evidence)
+    if evidence.severity.level >= SeverityLevel.HIGH or SeverityKind.LEAVING in evidence.severity.kinds:
+        why = "what is severe is a complaint"
+        return Intent.COMPLAINT, Reason("intent: complaint", reading.said(evidence.complaints), why)
+    against = _AGAINST[side]
+    chance, label = max(each for each in zip(opinion.chances["intent"], labels, strict=True) if each[1] not in against)
+    wants = Intent(label)
+    if rating is not None and wants in (Intent.COMPLAINT, Intent.PRAISE, Intent.OTHER):
+        wants = _by_stars(wants, rating)
+    return wants, Reason(f"intent: {wants}", reading.said(_words(evidence, wants)), f"{chance:.0%} likely")
+
+
+def _by_stars(wants: Intent, rating: float) -> Intent:
+    return Intent.COMPLAINT if rating <= 2 else Intent.PRAISE if rating >= 4 else wants
+
+
+def _words(evidence: Evidence, wants: Intent) -> Sequence[Hit]:
+    """What the lists know of the words that say so."""
+    if wants is Intent.COMPLAINT:
+        return evidence.complaints
+    if wants is Intent.PRAISE:
+        return evidence.praises
+    hits = evidence.reading.hits
+    return hits.get(f"{wants}.asks") or (hits.get("question.open", [])[:1] if wants is Intent.QUESTION else [])
 
 
 def _spam(reading: Reading) -> list[Hit]:
@@ -129,37 +167,22 @@ def _spam(reading: Reading) -> list[Hit]:
     return [*strong, *weak] if len(strong) >= 2 or (strong and weak) or len(weak) >= 3 else []
 
 
-def _by_feeling(evidence: Evidence) -> tuple[Intent, Reason]:
-    reading, rating = evidence.reading, evidence.rating
-    if rating is not None and rating <= 2:
-        return Intent.COMPLAINT, Reason("intent: complaint", reading.said(evidence.complaints), f"{rating:g} stars")
-    if evidence.balance <= -0.25 or evidence.sarcasm:
-        return Intent.COMPLAINT, Reason("intent: complaint", reading.said(evidence.complaints), "words of complaint")
-    if evidence.balance >= 0.25:
-        return Intent.PRAISE, Reason("intent: praise", reading.said(evidence.praises), "words of praise")
-    if rating is not None and rating >= 4:
-        return Intent.PRAISE, Reason("intent: praise", (), f"{rating:g} stars")
-    return Intent.OTHER, Reason("intent: other", (), "no rule found what it wants")
-
-
-def emotion(evidence: Evidence, side: Polarity) -> tuple[Emotion, Reason]:
-    """The coarse state of the writer; `UNSURE` where the words do not tell."""
+def emotion(
+    evidence: Evidence, side: Polarity, opinion: Opinion, labels: Sequence[str], *, sarcasm: bool
+) -> tuple[Emotion, Reason]:
+    """The coarse state of the writer; `UNSURE` where nothing tells, or where the words may mean the opposite."""
     reading = evidence.reading
-    if evidence.sarcasm:
-        return Emotion.UNSURE, Reason(
-            "emotion: unsure", reading.said(evidence.sarcasm), "it may be meant the other way round"
-        )
-    order = {
-        Polarity.NEGATIVE: (Emotion.ANGRY, Emotion.ANXIOUS, Emotion.DISAPPOINTED, Emotion.CONFUSED),
-        Polarity.NEUTRAL: (Emotion.CONFUSED, Emotion.ANXIOUS),
-        Polarity.POSITIVE: (Emotion.DELIGHTED,),
-    }[side]
+    if sarcasm:
+        why = "it may be meant the other way round"
+        return Emotion.UNSURE, Reason("emotion: unsure", reading.said(evidence.sarcasm), why)
     if side is Polarity.POSITIVE and (thanks := reading.plain("praise.thanks")):
         return Emotion.GRATEFUL, Reason("emotion: grateful", reading.said(thanks), "words of thanks")
-    for state in order:
-        if words := reading.plain(f"emotion.{state}"):
-            return state, Reason(f"emotion: {state}", reading.said(words), f"{state} words")
-    state = {Polarity.NEGATIVE: Emotion.UNSURE, Polarity.NEUTRAL: Emotion.NEUTRAL, Polarity.POSITIVE: Emotion.CONTENT}[
-        side
-    ]
-    return state, Reason(f"emotion: {state}", (), f"{side}, and no word that says more")
+    fitting = _FITTING[side]
+    chances = {
+        label: chance for label, chance in zip(labels, opinion.chances["emotion"], strict=True) if label in fitting
+    }
+    first, second = sorted(chances, key=chances.__getitem__, reverse=True)[:2]
+    if chances[first] < LEAST_CHANCE or chances[first] - chances[second] < LEAST_MARGIN:
+        return Emotion.UNSURE, Reason("emotion: unsure", (), f"{first} or {second}")
+    words = reading.plain(f"emotion.{first}")
+    return Emotion(first), Reason(f"emotion: {first}", reading.said(words), f"{chances[first]:.0%} likely")

@@ -27,6 +27,27 @@ _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _DENSE = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
 
+#: Scripts, and the languages that are written in them; a text of which most letters are in one is in none but those.
+_SCRIPTS = (
+    (re.compile("[\u3040-\u30ff]"), ("ja",)),  # kana before Han, which Japanese has too
+    (re.compile("[\u3400-\u9fff]"), ("zh", "ja")),
+    (re.compile("[\uac00-\ud7a3]"), ("ko",)),
+    (re.compile("[\u0e00-\u0e7f]"), ("th",)),
+    (re.compile("[\u0370-\u03ff]"), ("el",)),
+    (re.compile("[\u0590-\u05ff]"), ("he", "yi")),
+    (re.compile("[\u0600-\u06ff]"), ("ar", "fa", "ur", "ckb", "ps", "sd", "ug", "arz", "pnb", "azb")),
+    (re.compile("[\u0900-\u097f]"), ("hi", "mr", "ne", "sa", "mai", "bh", "new", "gom")),
+    (
+        re.compile("[\u0400-\u04ff]"),
+        ("ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "tg", "mn", "tt", "ba", "cv", "os"),
+    ),
+)
+
+#: A script is the text's own if so many of its letters are in it; kana are fewer in Japanese.
+MOSTLY = 0.6
+_MOSTLY_KANA = 0.15
+
+
 class Languages:
     """Tells languages by fastText's lid.176, whose small model lies in the package; nothing is ever downloaded."""
 
@@ -47,7 +68,11 @@ class Languages:
         weight = len(letters) if letters.isascii() else len(letters) + 2 * len(_DENSE.findall(letters))
         if weight < FEWEST_LETTERS:
             return UNKNOWN
-        return self._choose(self._guesses(" ".join(plain.split())[:400]))
+        written = _written_in(letters)
+        if len(written) == 1:
+            return Language(written[0], 1.0)
+        guesses = self._guesses(" ".join(plain.split())[:400])
+        return self._choose({code: share for code, share in guesses.items() if not written or code in written})
 
     def _guesses(self, plain: str) -> dict[str, float]:
         if self._detector is None:
@@ -64,6 +89,17 @@ class Languages:
         if best and guesses[best] >= FOREIGN:
             return Language(best, guesses[best])
         return UNKNOWN
+
+
+def _written_in(letters: str) -> tuple[str, ...]:
+    """The languages that a text of these letters can be in, by its script; empty where that does not tell."""
+    if letters.isascii():
+        return ()
+    for script, languages in _SCRIPTS:
+        share = len(script.findall(letters)) / len(letters)
+        if share >= (_MOSTLY_KANA if languages == ("ja",) else MOSTLY):
+            return languages
+    return ()
 
 
 def two_letters(code: str) -> str:

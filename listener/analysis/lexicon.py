@@ -6,11 +6,12 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from ahocorasick_rs import AhoCorasick
@@ -43,10 +44,28 @@ class Reading:
         #: The haystack, its idioms blotted out.
         self.hay = hay
         self.hits = hits
+        self._not_negated: dict[str, list[Hit]] = {}
+
+    @property
+    def original(self) -> str:
+        """The text as it was written, as far as it is judged."""
+        return self._folded.original
+
+    @cached_property
+    def plain_text(self) -> str:
+        """The text in its plain form, each idiom joined to one word; nothing moves."""
+        text = self._folded.text
+        for idiom in self._idioms:
+            first, last = self._words(idiom)
+            start, end = self._folded.places[first][0], self._folded.places[last][1]
+            text = text[:start] + "_".join(text[start:end].split(" ")) + text[end:]
+        return text
 
     @property
     def literal(self) -> str:
         """The text without its idioms, for a judge that takes every word at its word."""
+        if not self._idioms:
+            return self._folded.original
         kept, at = [], 0
         for idiom in self._idioms:
             start, end = self._folded.words_span(*self._words(idiom))
@@ -57,10 +76,15 @@ class Reading:
     def said(self, hits: Sequence[Hit]) -> tuple[str, ...]:
         """The text's own words for `hits`, each once, at most five."""
         words = []
-        for hit in sorted(hits, key=lambda hit: hit.start)[:20]:
+        for hit in sorted(hits, key=attrgetter("start"))[:20] if hits else ():
             start, end = self._folded.words_span(*self._words(hit))
             words.append(" ".join(self._folded.original[start:end].split()))
         return tuple(dict.fromkeys(words))[:5]
+
+    def written(self, spans: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+        """The text's own words for parts of `plain_text`, each once."""
+        standing = (self._folded.span(start, end) for start, end in spans)
+        return tuple(dict.fromkeys(" ".join(self._folded.original[start:end].split()) for start, end in standing))
 
     def _words(self, hit: Hit) -> tuple[int, int]:
         first, last = (bisect_right(self._begins, at) - 1 for at in (hit.start, hit.end - 2))
@@ -74,9 +98,21 @@ class Reading:
         """Whether "no", "not" or "never" stands right before `hit`."""
         return bool(_NEGATED.search(self.hay, max(hit.start - 30, 0), hit.start + 1))
 
+    @property
+    def denies(self) -> bool:
+        """Whether words of harm stand in it that mean none: in an idiom, or after "no", "not" or "never"."""
+        return bool(self._idioms) or any(
+            name.startswith("severe.") and len(self._plain(name)) < len(hits) for name, hits in self.hits.items()
+        )
+
     def plain(self, *names: str) -> list[Hit]:
         """What was found of these lists and is not negated."""
-        return [hit for name in names for hit in self.hits.get(name, ()) if not self.negated(hit)]
+        return [hit for name in names if name in self.hits for hit in self._plain(name)]
+
+    def _plain(self, name: str) -> list[Hit]:
+        if name not in self._not_negated:
+            self._not_negated[name] = [hit for hit in self.hits[name] if not self.negated(hit)]
+        return self._not_negated[name]
 
 
 class Lexicon:

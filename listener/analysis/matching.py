@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -14,7 +14,8 @@ from ahocorasick_rs import AhoCorasick
 from config.errors import ConfigError
 from config.settings import BusinessSettings
 from listener.analysis.folding import LETTERS, SPACELESS, Folded, haystack, marked
-from listener.analysis.query import Query, Range, Term, parse_query
+from listener.analysis.query import Query, Range, Term, View, parse_query
+from listener.analysis.spelling import Misspelt
 
 #: A joined name ("crumbandco") of so many letters counts anywhere; a shorter one might be a word of its own, and
 #: counts in tags, handles and domains only.
@@ -25,6 +26,10 @@ SHORT = 4
 
 _SPACELESS = re.compile(f"[{SPACELESS}]")
 _LETTER = re.compile(f"[{LETTERS}{SPACELESS}]")
+
+_TIED = re.compile(f"[._-][{LETTERS}]")
+_BEFORE = re.compile(r"[^\s(\[<\"']+\Z")
+_ADDRESS = re.compile(r"@([\w.-]+)|(?:https?://)?(?:[\w.+-]*@)?([\w-]+(?:\.[\w-]+)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Matcher:
                 written[haystack(list(form.words))].append((term, form))
         self._written = list(written.values())
         self._automaton = AhoCorasick(list(written))
+        self._misspelt = Misspelt(_names(match for match, _ in self._queries.values()))
 
     def match(
         self, text: str, *, title: str = "", platform: str = "", author: str = "", language: str = "", place: str = ""
@@ -81,18 +87,21 @@ class Matcher:
         parts = [Folded(title), Folded(text)]
         words = [*parts[0].words, "\n", *parts[1].words]
         hits = self._automaton.find_matches_as_indexes(haystack(words), overlapping=True)
-        if not hits and not self._always:
+        misspelt = list(self._misspelt.find(words))
+        if not hits and not misspelt and not self._always:
             return {}
         heard = _Heard(parts, words, {"platform": platform, "author": author, "language": language, "place": place})
         for written, start, _ in hits:
             heard.add(start, self._written[written])
+        for first, last, term in misspelt:
+            heard.add_misspelt((first, last), term)
         concerned = set(self._always).union(*(self._users[term] for term in heard.terms))
         return {business: found for business in sorted(concerned) if (found := self._found(business, heard))}
 
     def _found(self, business: str, heard: _Heard) -> Found | None:
         match, unless = self._queries[business]
         words = match.root.find(heard)
-        if words is None or (unless is not None and unless.root.find(heard) is not None):
+        if words is None or (unless is not None and unless.root.find(heard.exact) is not None):
             return None
         return Found(tuple(_joined(sorted(filter(None, map(heard.span, words))))))
 
@@ -115,6 +124,14 @@ def _queries(businesses: Mapping[str, BusinessSettings]) -> Iterator[tuple[str, 
         )
 
 
+def _names(queries: Iterable[Query]) -> Iterator[tuple[tuple[str, ...], Term]]:
+    """The names that queries ask for, in all spellings that one letter may be wrong of."""
+    for term in {term for query in queries for term in query.wanted if not term.sign}:
+        for form in dict.fromkeys(forms(term)):
+            if form == Form(form.words):
+                yield form.words, term
+
+
 class _Heard:
     """One text with its title: what stands where. Offsets are worked out only once something was found."""
 
@@ -124,11 +141,17 @@ class _Heard:
         self._begins = list(accumulate((len(word) + 1 for word in words), initial=0))
         self._fields = fields
         self._found: dict[Term, set[Range]] = {}
+        self._misspelt: dict[Term, set[Range]] = {}
 
     @property
     def terms(self) -> list[Term]:
         """The terms that stand in the text."""
-        return list(self._found)
+        return [*self._found, *self._misspelt]
+
+    @property
+    def exact(self) -> View:
+        """The same text, in which a misspelt name is none: nothing is left out for a name that it may not hold."""
+        return _Exact(self)
 
     def add(self, start: int, ways: list[tuple[Term, Form]]) -> None:
         """Notes the terms that may begin at `start` of the haystack, where the text agrees with their form."""
@@ -137,9 +160,21 @@ class _Heard:
             if self._agrees(form, first):
                 self._found.setdefault(term, set()).add((first, first + len(form.words) - 1))
 
+    def add_misspelt(self, words: Range, term: Term) -> None:
+        """Notes that `term` stands at `words` with one letter wrong; in a handle or a domain it is somebody else's."""
+        part, first = self._place(words[0])
+        places = part.places
+        start, end = places[first][0], places[first + words[1] - words[0]][1]
+        if not _stands("address", part.text, start, end):
+            self._misspelt.setdefault(term, set()).add(words)
+
+    def correct(self, term: Term) -> list[Range]:
+        """Where `term` stands as it should be written, in order."""
+        return sorted(self._found.get(term, ()))
+
     def stretches(self, term: Term) -> list[Range]:
         """Where `term` stands, in order."""
-        return sorted(self._found.get(term, ()))
+        return sorted(self._found.get(term, set()) | self._misspelt.get(term, set()))
 
     def field(self, name: str) -> str:
         """What the platform says of the text, folded."""
@@ -151,12 +186,18 @@ class _Heard:
             return None
         return self._parts[1].words_span(words[0] - self._first, words[1] - self._first)
 
+    def _place(self, word: int) -> tuple[Folded, int]:
+        """The part in which a word stands, and which of its words it is."""
+        return (self._parts[1], word - self._first) if word >= self._first else (self._parts[0], word)
+
     def _agrees(self, form: Form, first: int) -> bool:
+        part, first = self._place(first)
+        places = part.places[first : first + len(form.words)]
+        start, end = places[0][0], places[-1][1]
+        if not form.exact and _inside_another(part.text, start, end):
+            return False
         if form == Form(form.words):
             return True
-        part, skip = (self._parts[1], self._first) if first >= self._first else (self._parts[0], 0)
-        places = part.places[first - skip : first - skip + len(form.words)]
-        start, end = places[0][0], places[-1][1]
         if form.exact and (part.text[start:end] != form.exact or _goes_on(part.text, end)):
             return False
         if any("-" not in part.text[places[gap][1] : places[gap + 1][0]] for gap in form.dashes):
@@ -166,6 +207,33 @@ class _Heard:
             if marked(part.original[start_at:end_at]) != form.accents:
                 return False
         return _stands(form.where, part.text, start, end)
+
+
+class _Exact:
+    """A text as it is seen where nothing may be guessed."""
+
+    def __init__(self, heard: _Heard) -> None:
+        self._heard = heard
+        self.stretches = heard.correct
+        self.field = heard.field
+
+    @property
+    def exact(self) -> View:
+        """Itself."""
+        return self
+
+
+def _inside_another(text: str, start: int, end: int) -> bool:
+    """Whether it is only a part of an account's or a domain's name: @crumb_fans is not @crumb."""
+    if not _TIED.match(text, end) and not _TIED.match(text[max(start - 2, 0) : start][::-1]):
+        return False
+    before = _BEFORE.search(text, max(start - 200, 0), start)
+    since = before.start() if before else start
+    address = _ADDRESS.match(text, since, end + 200)
+    named = address.lastindex if address else None
+    if address is None or named is None or not address.start(named) <= start < address.end(named):
+        return False
+    return text[start:end] not in address[named].rstrip("._-").split(".")
 
 
 def _goes_on(text: str, end: int) -> bool:
@@ -241,11 +309,15 @@ def _significant_dashes(words: tuple[str, ...], gaps: tuple[str, ...]) -> tuple[
 
 
 def _looser(words: tuple[str, ...], gaps: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Spellings without the apostrophe, with "and" for "&", and, where another word of the name is there, without it."""
+    """Spellings without the apostrophe, without a space, with "and" for "&", and, beside another word, without it."""
     if "'" in gaps:
         yield _glued(words, [gap == "'" for gap in gaps])
     if "&" in words:
-        yield tuple("and" if word == "&" else word for word in words)
+        for and_ in ("and", "n"):
+            yield tuple(and_ if word == "&" else word for word in words)
+    if sum(map(len, words)) >= PLAIN_WHEN_JOINED and len(words) > 2 and "&" not in words:
+        for at in range(len(gaps)):
+            yield _glued(words, [gap == at for gap in range(len(gaps))])
     tied = _bound(words, gaps)
     if any(tied) and not all(tied):
         yield tuple(word for word in words if word != "&")

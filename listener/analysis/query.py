@@ -60,6 +60,10 @@ class View(Protocol):
     def field(self, name: str) -> str:
         """What the platform says of the text (`FIELDS`), folded."""
 
+    @property
+    def exact(self) -> View:
+        """The text without what only may be a term of ours."""
+
 
 class Node(Protocol):
     """One part of a query."""
@@ -140,7 +144,7 @@ class Not:
 
     def find(self, view: View) -> list[Range] | None:
         """No words, where the part is false."""
-        return [] if self.part.find(view) is None else None
+        return [] if self.part.find(view.exact) is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,11 @@ class Query:
         return [node for node in _walk(self.root) if isinstance(node, Term)]
 
     @property
+    def wanted(self) -> list[Term]:
+        """Those of them that are not only named to be left out, in order."""
+        return [node for node in _walk(self.root, with_negations=False) if isinstance(node, Term)]
+
+    @property
     def needs_a_word(self) -> bool:
         """False where it can be true of a text in which none of its terms stands."""
         return _needs(self.root, Term)
@@ -211,13 +220,15 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr", transformer=_Build())
 
 
-def _walk(node: Node) -> Iterator[Node]:
+def _walk(node: Node, *, with_negations: bool = True) -> Iterator[Node]:
+    if isinstance(node, Not) and not with_negations:
+        return
     yield node
     parts = {Both: "parts", Either: "parts", Not: "part", Near: "left right"}.get(type(node), "")
     for name in parts.split():
         inner = getattr(node, name)
         for part in inner if isinstance(inner, tuple) else (inner,):
-            yield from _walk(part)
+            yield from _walk(part, with_negations=with_negations)
 
 
 def _needs(node: Node, kinds: type | tuple[type, ...]) -> bool:

@@ -36,6 +36,19 @@ def test_a_language_is_told_where_it_can_be(text: str, code: str) -> None:
     assert LANGUAGES.tell(text).code == code
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Η Crumb & Co έχει το καλύτερο ψωμί", "el"),
+        ("Crumb & Co 빵이 정말 맛있어요", "ko"),
+        ("В Crumb & Co снова не было хлеба, очень жаль", "ru"),
+        ("ขนมปังที่ Crumb & Co อร่อยมาก", "th"),
+    ],
+)
+def test_a_script_that_the_owner_does_not_write_is_not_taken_for_their_language(text: str, code: str) -> None:
+    assert LANGUAGES.tell(text).code == code
+
+
 @given(st.text(max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_any_text_has_a_language_or_none(text: str) -> None:

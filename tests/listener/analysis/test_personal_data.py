@@ -62,6 +62,38 @@ def test_what_only_looks_personal_is_left_alone(text: str) -> None:
     assert found(text) == []
 
 
+@pytest.mark.parametrize(
+    ("time_zone", "text", "number"),
+    [
+        ("Europe/Madrid", "llámame al 612 345 678 por favor", "612 345 678"),
+        ("Europe/Madrid", "mi teléfono: 612345678", "612345678"),
+        ("Europe/Copenhagen", "ring 22 33 44 55 please", "22 33 44 55"),
+        ("Asia/Kolkata", "my number 98765 43210, bhaiya", "98765 43210"),
+        ("Europe/Rome", "scrivi al 347 123 4567", "347 123 4567"),
+    ],
+)
+def test_a_number_is_known_as_people_write_it_where_the_owner_lives(time_zone: str, text: str, number: str) -> None:
+    reader = TextReader(("en",), (time_zone, "UTC"))
+
+    spans = [text[span.start : span.end] for span in reader.personal_data(text)]
+
+    assert spans == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it was 22334455 steps",
+        "on 2026-06-02 at 10:30",
+        "paid 22.33 and 44.55",
+        "item 612345678",
+        "21 22 23 24 25 26 27",
+    ],
+)
+def test_digits_that_nobody_dials_are_left_alone_there_too(text: str) -> None:
+    assert TextReader(("en",), ("Europe/Copenhagen", "Europe/Madrid")).personal_data(text) == []
+
+
 @given(
     st.one_of(
         st.text(max_size=200),

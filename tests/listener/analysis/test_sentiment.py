@@ -1,58 +1,45 @@
-"""What VADER is given, and which way stars and words go."""
+"""Which way stars, words and what is severe go."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from listener.analysis.sentiment import BEGINNING, END, MOST_EMOJI, Sentiment, polarity, shortened
+from listener.analysis.opinion import Opinion
+from listener.analysis.sentiment import polarity
 from storage.assessment import Polarity
 
-
-@pytest.mark.parametrize("flood", ["😀", "❤️", "good but ", "🇩🇪", "é", "★ "])
-def test_vader_is_never_given_a_flood(flood: str) -> None:
-    given_to_it = shortened(flood * 100_000)
-
-    pictures = [each for each in given_to_it if each > "\u2100" and not each.isalnum()]
-    assert len(given_to_it) <= BEGINNING + END + 1
-    assert len(pictures) <= MOST_EMOJI
-
-
-def test_the_end_of_a_long_review_is_heard() -> None:
-    assert shortened("well " * 5_000 + "terrible").endswith("terrible")
-
-
-@given(st.text(max_size=300))
-@settings(max_examples=200)
-def test_a_text_without_pictures_is_given_whole(text: str) -> None:
-    plain = "".join(each for each in text if each <= "\u2000")
-
-    assert shortened(plain) == plain
-
-
-def test_a_feeling_has_its_side() -> None:
-    feeling = Sentiment()
-
-    assert feeling.score("What a lovely place") > 0.3 > 0 > feeling.score("What a horrible place")
+BITTER = Opinion((0.9, 0.05, 0.05), -0.5, {})
+PLAIN = Opinion((0.2, 0.6, 0.2), 0.0, {})
+GLAD = Opinion((0.1, 0.3, 0.6), 0.4, {})
+DELIGHTED = Opinion((0.01, 0.04, 0.95), 0.9, {})
 
 
 @pytest.mark.parametrize(
-    ("words", "rating", "asks", "side"),
+    ("opinion", "rating", "bad", "side"),
     [
-        (0.0, None, False, Polarity.NEUTRAL),
-        (0.5, None, False, Polarity.POSITIVE),
-        (0.5, None, True, Polarity.NEUTRAL),
-        (-0.5, None, False, Polarity.NEGATIVE),
-        (2.0, 2, False, Polarity.NEGATIVE),
-        (-2.0, 4, True, Polarity.POSITIVE),
-        (0.5, 3, False, Polarity.NEUTRAL),
-        (-0.9, 3, False, Polarity.NEGATIVE),
+        (PLAIN, None, False, Polarity.NEUTRAL),
+        (GLAD, None, False, Polarity.POSITIVE),
+        (BITTER, None, False, Polarity.NEGATIVE),
+        (DELIGHTED, 2, False, Polarity.NEGATIVE),
+        (BITTER, 4, False, Polarity.POSITIVE),
+        (GLAD, 3, False, Polarity.NEUTRAL),
+        (BITTER, 3, False, Polarity.NEGATIVE),
+        (DELIGHTED, None, True, Polarity.NEGATIVE),
+        (DELIGHTED, 5, True, Polarity.POSITIVE),
     ],
 )
-def test_the_side_follows_stars_then_words(words: float, rating: float | None, asks: bool, side: Polarity) -> None:
-    assert polarity(words, rating, asks=asks)[0] == side
+def test_the_side_follows_stars_then_words(opinion: Opinion, rating: float | None, bad: bool, side: Polarity) -> None:
+    assert polarity(opinion, rating, bad=bad)[0] == side
 
 
 def test_stars_and_words_that_agree_are_surer() -> None:
-    assert polarity(1.0, 5, asks=False)[1] > polarity(-1.0, 5, asks=False)[1]
+    assert polarity(GLAD, 5, bad=False)[1] > polarity(BITTER, 5, bad=False)[1]
+
+
+def test_two_opinions_are_mixed_half_and_half() -> None:
+    mine = Opinion((1.0, 0.0, 0.0), -1.0, {"intent": [0.2, 0.8]})
+    theirs = Opinion((0.0, 0.5, 0.5), 0.5, {"intent": [0.6, 0.0], "other": [1.0]})
+
+    mixed = mine.mixed(theirs)
+
+    assert mixed == Opinion((0.5, 0.25, 0.25), -0.25, {"intent": [0.4, 0.4]})
