@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: setup demo test check e2e bench fuzz clean
+.PHONY: setup demo test check e2e bench bench-understanding bench-replies train fuzz clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -43,6 +43,20 @@ e2e: $(VENV)/.dev ## The tests against large servers
 
 bench: $(VENV)/.dev ## Speed, as ratios to a baseline measured in the same run
 	$(BIN)/python -m benchmarks
+
+bench-understanding: $(VENV)/.dev ## What is understood, against peers on the same rows
+	$(BIN)/python -m benchmarks.understanding
+
+bench-replies: $(VENV)/.dev ## What the drafts are worth, rule by rule
+	$(BIN)/python -m benchmarks.replies
+
+$(VENV)/.train: requirements/train.txt $(VENV)/.dev
+	@echo "Installing what training needs ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.txt
+	@touch $@
+
+train: $(VENV)/.train ## Builds the table that understands mentions anew, the same to the byte
+	$(BIN)/python -m tools.train
 
 fuzz: $(VENV)/.dev ## The long random runs
 	$(BIN)/pytest -m fuzz

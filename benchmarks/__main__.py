@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.measuring import Figure, Scale
 from listener.logs import start_logging
 
-PARTS = ("ingest", "matching", "drafts", "decisions", "start", "pages")
+PARTS = ("ingest", "matching", "drafts", "decisions", "chats", "start", "pages")
 
 
 def main(words: Sequence[str] | None = None) -> None:

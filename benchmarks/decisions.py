@@ -46,7 +46,7 @@ async def measure(scale: Scale, say: Say) -> list[Figure]:
             approving, cost = await _approve(Path(folder), times)
             costs.append(cost)
             began = cpu()
-            committing = _commit(Path(folder), times)
+            committing = commits(Path(folder), times)
             cheap.append((cpu() - began) / len(committing) * 1e3)
         for share in SHARES:
             ours[share].append(percentile(approving, share))
@@ -105,7 +105,7 @@ async def _wait_for_approval(store: Store, drafter: Engine, count: int) -> list[
     return [draft for draft, _ in rows if not draft.needs]
 
 
-def _commit(folder: Path, times: int) -> list[float]:
+def commits(folder: Path, times: int) -> list[float]:
     """Milliseconds until each of sixteen that came at once has its own commit, one after the other."""
     connection: Any = sqlite3.connect(folder / "baseline.db", isolation_level=None)
     connection.execute("pragma journal_mode=wal")

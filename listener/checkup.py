@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,21 @@ from config.durations import say_duration
 from config.errors import ConfigError, WarmlineError
 from config.load import find
 from config.secrets import Secret
-from config.settings import BusinessSettings, Settings, SourceTable
+from config.settings import BusinessSettings, LlmTable, Settings, SourceTable
 from connectors.base import Connector, Replier, Surroundings, Traits
 from connectors.http import open_session
 from connectors.registry import Connectors, installed
 from listener import configuration, control
+from listener.analysis import deep
 from listener.budget import for_listening
 from listener.connecting import keepers
 from listener.looking import about
+from listener.rescoring import how_judged
 from listener.terminal import now
+from responders.channels.mail import PostalSurroundings
+from responders.channels.registry import installed as installed_channels
 from responders.mail import Mailer
+from responders.voice import how_drafts_fared
 from storage import Store
 from storage.database import store_url
 from storage.engines import SQLITE_VERSION
@@ -72,8 +77,9 @@ def print_line(line: Line) -> None:
 
 
 async def lines(settings: Settings, connectors: Connectors, session: aiohttp.ClientSession) -> AsyncIterator[Line]:
-    """Tries the database, the secrets, each source, mail and the people, one after the other."""
+    """Tries the database, the secrets, each source, the people, the language model and mail, one after the other."""
     yield await _database(settings)
+    yield understanding()
     for line in _secrets(settings, connectors):
         yield line
     async with keepers(settings, connectors, now) as keeper_of:
@@ -86,7 +92,13 @@ async def lines(settings: Settings, connectors: Connectors, session: aiohttp.Cli
                 surroundings = Surroundings(table.name, session, now, settings.home, keeper)
                 for line in await _source(business, table, connectors, surroundings):
                     yield line
+            async for line in _chats(business, settings, session):
+                yield line
             yield _people(business, settings)
+            yield await _drafts(business, settings)
+            yield await _judgements(business, settings)
+    if settings.installation.llm:
+        yield await _language_model(settings.installation.llm)
     if settings.installation.mail:
         yield await _mail(Mailer(settings.installation.mail))
 
@@ -109,12 +121,26 @@ async def _database(settings: Settings) -> Line:
     return Line("database", True, kind)
 
 
+def understanding() -> Line:
+    """Which model reads the mentions."""
+    lacking = deep.lacking()
+    if not lacking:
+        return Line("understanding", True, f"the tables and the deep extra ({deep.version()})")
+    if deep.PACKAGE in lacking:
+        return Line("understanding", True, "the tables; the deep extra is not installed")
+    says = f"the tables; the deep extra is there, but it needs {' and '.join(lacking)}: install warmline[deep]"
+    return Line("understanding", True, says, warns=True)
+
+
 def _secrets(settings: Settings, connectors: Connectors) -> Iterator[Line]:
     """Every secret that the configuration names."""
     named = [*_named(settings.installation)]
     for business in settings.businesses.values():
         for table in business.sources:
             named += _named(connectors[table.type].model_validate(table.options))
+        chats = installed_channels()
+        for channel in business.channels:
+            named += _named(chats[channel.type].model_validate(channel.options))
     for secret in named:
         try:
             secret.read()
@@ -217,6 +243,45 @@ def duties(business: BusinessSettings, table: SourceTable, traits: Traits) -> It
         yield Line(f'duties of "{table.name}"', True, " ".join(says))
 
 
+class _NoNotes:
+    """The memory of a chat that is only tried."""
+
+    async def get(self, name: str) -> str:
+        """Nothing is kept."""
+        return ""
+
+    async def put(self, name: str, value: str) -> None:
+        """Nothing is kept."""
+
+
+async def _nowhere(mail: str, address: str) -> str:
+    """Nobody is mailed a link."""
+    return address
+
+
+async def _chats(business: BusinessSettings, settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Line]:
+    """Who we are in each chat; nothing is shown to anybody."""
+    channels, mail = installed_channels(), settings.installation.mail
+    mailer = Mailer(mail) if mail else None
+    for table in business.channels:
+        what = f'chat "{table.called}"'
+        around = PostalSurroundings(
+            table.called, session, now, settings.home, _NoNotes(), mailer=lambda: mailer, passage=_nowhere
+        )
+        try:
+            channel = channels.build(table.type, table.options, around)
+        except WarmlineError as error:
+            yield Line(what, False, str(error))
+            continue
+        try:
+            where = f"asks in {table.place}" if table.place else "asks everybody alone who is linked"
+            yield Line(what, True, f"{await channel.check()}; {where}")
+        except WarmlineError as error:
+            yield Line(what, False, str(error))
+        finally:
+            await channel.close()
+
+
 def _people(business: BusinessSettings, settings: Settings) -> Line:
     """Somebody must be there to decide."""
     name = business.business.name
@@ -225,6 +290,63 @@ def _people(business: BusinessSettings, settings: Settings) -> Line:
     if settings.installation.mail and not (business.digest.to or any(owner.mail for owner in business.owners)):
         return Line("people", False, f"Nobody at {name} has an address for the digest: set mail under [[staff]].")
     return Line("people", True, ", ".join(f"{person.name} ({person.role.value})" for person in business.staff))
+
+
+async def _drafts(business: BusinessSettings, settings: Settings) -> Line:
+    """How the drafts of the last 30 days fared."""
+    what = f"drafts for {business.business.name}"
+    nobody = "nobody has decided about one in the last 30 days"
+    return await _told(what, business, settings, "fared", how_drafts_fared, nobody)
+
+
+async def _judgements(business: BusinessSettings, settings: Settings) -> Line:
+    """How well mentions were judged, as far as staff said."""
+    what = f"judgements for {business.business.name}"
+    nobody = "staff have not dealt with a mention in the last 90 days"
+    return await _told(what, business, settings, "judged", how_judged, nobody)
+
+
+async def _told(
+    what: str,
+    business: BusinessSettings,
+    settings: Settings,
+    operation: str,
+    tell: Callable[[Store, str, datetime], Awaitable[str]],
+    nobody: str,
+) -> Line:
+    """What the store tells, asked here or through the daemon that holds it."""
+    try:
+        with DataLock(settings.directory):
+            store = await Store.open(store_url(settings))
+            try:
+                told = await tell(store, business.id, now())
+            finally:
+                await store.close()
+    except StoreBusy:
+        try:
+            told = await control.ask(settings.directory, operation, {"business": business.id})
+        except (WarmlineError, ConnectionError):
+            return Line(what, True, "how they fared cannot be told now", warns=True)
+    except (WarmlineError, OSError):
+        return Line(what, True, "how they fared cannot be told without the database", warns=True)
+    return Line(what, True, told or nobody)
+
+
+async def _language_model(table: LlmTable) -> Line:
+    """Whether its server lets us in and has the model; nothing is drafted, so it costs nothing."""
+    what = "language model"
+    try:
+        from responders.llm import models  # not everybody has it
+
+        names = await models(table)
+    except ImportError:
+        return Line(what, False, "The library for it is missing: install warmline[llm].")
+    except WarmlineError as error:
+        return Line(what, False, str(error))
+    if table.model in names:
+        return Line(what, True, f"the server has “{table.model}”; nothing was asked of it, so nothing was spent")
+    offers = f"it offers {', '.join(sorted(names)[:5])}" if names else "it does not tell which it has"
+    return Line(what, True, f"the server answers, but does not list “{table.model}”: {offers}", warns=True)
 
 
 async def _mail(mailer: Mailer) -> Line:

@@ -19,8 +19,12 @@ app = typer.Typer(
 )
 db = typer.Typer(help="Looks after the database.", no_args_is_help=True)
 audit = typer.Typer(help="Looks after the audit trail.", no_args_is_help=True)
+staff = typer.Typer(help="Looks after who decides, and in which chats.", no_args_is_help=True)
+app.add_typer(staff, name="staff")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
+query = typer.Typer(help="Tries out what counts as a mention.", no_args_is_help=True)
+app.add_typer(query, name="query")
 
 File = Annotated[
     Path | None,
@@ -275,6 +279,47 @@ def not_us(draft: Wording, file: File = None, business: Business = "", person: A
 
 
 @app.command()
+def correct(
+    mention: Annotated[int, typer.Argument(help="The mention's number, as its address in the inbox shows it.")],
+    said: Annotated[str, typer.Argument(help='What it is: complaint, praise, severe, "not severe", "about wait" …')],
+    file: File = None,
+    business: Business = "",
+    person: As = "",
+) -> None:
+    """Says what a mention is, where it was judged wrongly."""
+    now = _ask(file, "correct", mention=mention, said=said, business=business, person=person)
+    typer.echo(f"{mention}: {now['polarity']}, {now['intent']}, {now['severity']['level']}, {', '.join(now['topics'])}")
+
+
+@app.command()
+def rescore(file: File = None, business: Business = "") -> None:
+    """Judges the whole history anew; what people have corrected stays."""
+    while True:
+        reached = _ask(file, "rescore", business=business)
+        typer.echo(f"{reached['done']} judged anew, {reached['changed']} of them differently, {reached['left']} left")
+        if not reached["left"]:
+            return
+
+
+@query.command("test")
+def query_test(
+    text: Annotated[str, typer.Argument(metavar="QUERY", help="The query; yours where it is left out.")] = "",
+    file: File = None,
+    business: Business = "",
+    posts: Annotated[Path | None, typer.Option("--posts", help="JSON lines to try it on instead.")] = None,
+) -> None:
+    """Shows what a query would hear: of what is stored, or of a file."""
+    from listener import looking, querying, terminal
+
+    if posts is None:
+        querying.show(_ask(file, "query test", query=text, business=business))
+        return
+    with terminal.in_words():
+        settings = looking.one_business(file, business)
+        querying.show(querying.over_file(querying.read_lines(posts), settings, text).as_json())
+
+
+@app.command()
 def kept(
     promise: Annotated[int, typer.Argument(help="The promise's number.")],
     file: File = None,
@@ -340,6 +385,41 @@ def forget(
         typer.confirm(f"Erase everything that is kept about {author}?", abort=True)
     answer = _ask(file, "forget", author=author, business=business, person=person)
     typer.echo(f"Erased {answer['mentions']} mentions of {answer['authors']} authors.")
+
+
+@staff.command("list")
+def staff_list(file: File = None, business: Business = "") -> None:
+    """Shows who decides, where they are linked, and how the chats are doing."""
+    answer = _ask(file, "staff", business=business)
+    for person in answer["people"]:
+        typer.echo(f"{person['name']:<24} {person['role']:<8} {', '.join(person['chats']) or 'not linked'}")
+    for chat in answer["chats"]:
+        typer.echo(f"{chat['name']}: {chat['fault'] or 'works'}")
+
+
+@staff.command("link")
+def staff_link(
+    person: Annotated[str, typer.Argument(help="A name under [[staff]].")],
+    file: File = None,
+    business: Business = "",
+    channel: Annotated[str, typer.Option(help="The only chat that takes the code.")] = "",
+) -> None:
+    """Prints a code that ties a chat account to a person: it works once, within a quarter of an hour."""
+    code = _ask(file, "link", person=person, channel=channel, business=business)
+    typer.echo(f"{code}\n{person} sends it to Warmline in the chat; docs/chats.md says how.")
+
+
+@staff.command("unlink")
+def staff_unlink(
+    person: Annotated[str, typer.Argument(help="Whose accounts; also somebody who has left.")],
+    file: File = None,
+    business: Business = "",
+    by: As = "",
+    channel: Annotated[str, typer.Option(help="Only in this chat.")] = "",
+) -> None:
+    """Forgets a person's chat accounts."""
+    number = _ask(file, "unlink", person=person, channel=channel, business=business, by=by)
+    typer.echo(f"{number} account{'' if number == 1 else 's'} unlinked.")
 
 
 @audit.command("verify")

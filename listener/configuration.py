@@ -1,4 +1,4 @@
-"""The configuration as the listener needs it: with the connectors' own keys, and with queries that can be read."""
+"""The configuration as the listener needs it: with the connectors' and chats' own keys, and queries that can be read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from config.load import files, find, load
 from config.settings import Settings
 from connectors.registry import Connectors
 from listener.analysis.query import parse_query
+from responders.channels.registry import Channels
+from responders.channels.registry import installed as installed_channels
 
 
-def read(path: Path | None, connectors: Connectors) -> Settings:
-    """The settings in `path` (None: the usual places).
+def read(path: Path | None, connectors: Connectors, channels: Channels | None = None) -> Settings:
+    """The settings in `path` (None: the usual places); `channels` None: the chats that are installed.
 
     Raises:
         ConfigError: with every fault at once, by file, line and key.
     """
-    return load(find(path), connectors, {}, check_query)
+    chats = installed_channels() if channels is None else channels
+    return load(find(path), connectors, chats, check_query)
 
 
 def check_query(text: str) -> str:

@@ -23,11 +23,14 @@ from config.errors import ConfigError
 from config.load import find
 from connectors.registry import installed
 from listener import configuration, control, health, housekeeping, webhooks
+from listener.chats import Chats
 from listener.household import Household
 from listener.logs import start_logging
 from listener.pasting import hear_pasted
 from listener.rounds import Rounds
 from listener.schedule import Schedule
+from responders.channels.registry import Channels
+from responders.channels.registry import installed as installed_channels
 from responders.inbox.app import make_app
 from responders.inbox.listening import TRAITS
 from responders.proposing import draft_waiting
@@ -54,8 +57,10 @@ KEEP_HOUSE, KEEP_ALIVE, WATCH, RETAIN = (
 class Daemon:
     """Keeps a household going."""
 
-    def __init__(self, household: Household, path: Path) -> None:
+    def __init__(self, household: Household, path: Path, channels: Channels | None = None) -> None:
         self.household = household
+        self._channels = installed_channels() if channels is None else channels
+        self.chats = Chats(household, self._channels)
         self.health = health.Health(household.now)
         self._path = path
         self._schedule = Schedule()
@@ -83,6 +88,8 @@ class Daemon:
         await recover(self.household.outbox, everything=True)
         async with contextlib.AsyncExitStack() as stack:
             await self._serve(stack)
+            stack.push_async_callback(self.chats.close)
+            await self.chats.open()
             self._listen_to_signals(stack)
             loops = [asyncio.create_task(self._draft_loop()), asyncio.create_task(self._outbox_loop())]
             self._plan()
@@ -184,7 +191,7 @@ class Daemon:
 
     async def _draft(self) -> None:
         household = self.household
-        made = await draft_waiting(household.store, household.businesses, household.drafter, self.now)
+        made = await draft_waiting(household.store, household.businesses, household.writer, self.now)
         self.health.metrics.drafts_made.inc(made)
 
     async def _outbox_loop(self) -> None:
@@ -247,8 +254,8 @@ class Daemon:
         Raises:
             ConfigError: it has faults; everything goes on by the last good one.
         """
-        settings = configuration.read(self._path, self.household.connectors)
-        async with self.rounds.paused(), self._sending:
+        settings = configuration.read(self._path, self.household.connectors, self._channels)
+        async with self.chats.paused(), self.rounds.paused(), self._sending:
             await self.household.apply(settings)
         self.rounds.plan()
         log.info("configuration taken over", businesses=len(settings.businesses))

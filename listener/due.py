@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from config import settings
 from config.durations import Span
-from config.settings import DAYS, BusinessSettings, Place
+from config.settings import BusinessSettings, Place
 
 #: A business that is never open for so many days is treated as always open.
 _HORIZON = 400
@@ -48,12 +49,4 @@ def _openings(place: Place, since: datetime, zone: ZoneInfo) -> Iterator[tuple[d
 
 def hours_on(place: Place, day: date) -> Span | None:
     """The opening hours of one day; None where the place is closed."""
-    if day in place.holidays:
-        return None
-    weekday = day.weekday()
-    for key, hours in place.hours.items():
-        first, _, last = key.partition("-")
-        start, end = DAYS.index(first), DAYS.index(last or first)
-        if (start <= weekday <= end) if start <= end else (weekday >= start or weekday <= end):
-            return hours
-    return None
+    return None if day in place.holidays else settings.hours_on(place.hours, day)

@@ -16,13 +16,16 @@ from connectors.http import open_session
 from connectors.registry import Connectors
 from listener import retention
 from listener.analysis.assessing import Assessor
+from listener.analysis.deep import Encoder
 from listener.analysis.matching import Matcher
 from listener.analysis.reader import TextReader
 from listener.pipeline import Ear, Listening, Understanding
 from responders.approvals import Desk
+from responders.drafting.base import Drafter
 from responders.drafting.engine import Engine
 from responders.mail import Mailer
 from responders.sending import Outbox, Speaker
+from responders.writing import Writer
 from storage import Source, Store, sources, tokens
 from storage.database import store_url
 from storage.states import SourceState
@@ -38,7 +41,8 @@ class Household:
         self.settings = settings
         self.connectors = connectors
         self.now = now
-        self.reader = TextReader(settings.languages)
+        time_zones = [each.business.time_zone for each in settings.businesses.values()]
+        self.reader = TextReader(settings.languages, time_zones)
         self.drafter = Engine(self.reader)
         self.listening: dict[int, Listening] = {}
         self._keepers: list[Keeper] = []
@@ -50,6 +54,7 @@ class Household:
         self.session = await self._stack.enter_async_context(
             open_session(self.settings.installation.listener.allow_hosts)
         )
+        self.writer: Drafter = self.drafter
         self.desk = Desk(self.store, lambda: self.businesses, self.drafter, self.now)
         self.outbox = Outbox(self.store, self.speaker, self.now)
         await self.apply(self.settings)
@@ -96,7 +101,9 @@ class Household:
         await self._hang_up()
         self.settings = settings
         self.seal = Seal(settings)
-        self.understanding = Understanding(Matcher(settings.businesses), Assessor(settings.languages))
+        llm = settings.installation.llm
+        self.writer = Writer(self.drafter, llm, self.store, self.now) if llm else self.drafter
+        self.understanding = Understanding(Matcher(settings.businesses), Assessor(settings.languages, Encoder.found()))
         await self._rotate_keys()
         for business in settings.businesses.values():
             async with self.store.work() as session:

@@ -114,6 +114,18 @@ async def fetch_once(table: SourceTable, connectors: Connectors, surroundings: S
         await connector.close()
 
 
+def one_business(path: Path | None, business: str) -> BusinessSettings:
+    """The business named `business`; the only one where that is empty.
+
+    Raises:
+        ConfigError: there is none of that name, or there are several.
+    """
+    businesses = settings_of(path)[0].businesses
+    if business in businesses or (not business and len(businesses) == 1):
+        return businesses[business or next(iter(businesses))]
+    raise ConfigError("There is no such business.", do=f"Choose one with --business: {', '.join(sorted(businesses))}.")
+
+
 def about(business: BusinessSettings, table: SourceTable, page: Page) -> list[Post]:
     """The posts of a page that concern the business."""
     matcher = Matcher({business.id: business})

@@ -7,19 +7,26 @@ its socket (`listener.control`); without one, the terminal runs them itself.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from config.errors import ConfigError
 from config.settings import BusinessSettings
 from listener import connecting
+from listener.batch import as_json
 from listener.digest.sending import digest_of
 from listener.household import Household
 from listener.poll import Polled
+from listener.querying import over_stored
+from listener.rescoring import how_judged, rescore
 from responders.approvals import Choice
+from responders.channels import linking
+from responders.correcting import correct
 from responders.errors import NotAllowed
 from responders.inbox.signing_in import issue_link
-from storage import Draft, Mention, audit, deliveries, drafts, mentions, sources
+from responders.voice import how_drafts_fared
+from storage import Draft, Mention, audit, chat_notes, deliveries, drafts, identities, mentions, sources
 from storage.states import OPEN, Action, DraftState
 
 #: What the terminal calls a move, where that is not the move's own name.
@@ -41,16 +48,24 @@ class Operations:
         self._known: dict[str, Callable[..., Awaitable[Any]]] = {
             "audit": self.audit,
             "connect": self.connect,
+            "correct": self.correct,
             "decide": self.decide,
             "digest": self.digest,
+            "fared": self.fared,
             "forget": self.forget,
             "inbox": self.inbox,
             "keep": self.keep,
             "may connect": self.may_connect,
             "not us": self.not_us,
+            "judged": self.judged,
             "poll": self.poll,
+            "query test": self.query_test,
+            "rescore": self.rescore,
             "show": self.show,
             "sign in": self.sign_in,
+            "link": self.link,
+            "staff": self.staff,
+            "unlink": self.unlink,
             "sources": self.sources,
         }
 
@@ -174,11 +189,35 @@ class Operations:
         )
         return {"id": str(draft), "state": DraftState.WITHDRAWN.value}
 
+    async def correct(self, mention: int, said: str, business: str = "", person: str = "") -> dict[str, Any]:
+        """Puts what a person says of a mention over what was thought; gives what it is from here on."""
+        settings = self._business(business)
+        who = self._person(settings, person)
+        return as_json(await correct(self._household.desk, settings.id, mention, said, who, "terminal"))
+
+    async def judged(self, business: str = "") -> str:
+        """How well the mentions of the last 90 days were judged, as staff see it; empty where nobody dealt with one."""
+        house = self._household
+        return await how_judged(house.store, self._business(business).id, house.now())
+
+    async def rescore(self, business: str = "", seconds: float = 5.0) -> dict[str, Any]:
+        """Judges a part of the history anew; `left` says how many mentions are still to come."""
+        house, settings = self._household, self._business(business)
+        return asdict(await rescore(house.store, settings, house.understanding, house.now(), seconds))
+
+    async def query_test(self, query: str = "", business: str = "") -> dict[str, Any]:
+        """What a query would hear of the stored mentions."""
+        return (await over_stored(self._household.store, self._business(business), query)).as_json()
+
     async def keep(self, promise: int, kept: bool, business: str = "", person: str = "") -> dict[str, Any]:
         """Marks a promise as kept or broken."""
         settings = self._business(business)
         await self._household.desk.keep(settings.id, promise, self._person(settings, person), kept)
         return {"promise": promise, "kept": kept}
+
+    async def fared(self, business: str = "") -> str:
+        """How the drafts of the last 30 days fared; empty where nobody decided."""
+        return await how_drafts_fared(self._household.store, self._business(business).id, self._household.now())
 
     async def sources(self, business: str = "") -> list[dict[str, Any]]:
         """How every source is doing."""
@@ -235,6 +274,38 @@ class Operations:
             raise NotAllowed("Say who signs in, with --as NAME.", do=f"On the staff are {people}.")
         household = self._household
         return await issue_link(household.store, household.settings, settings.id, name, household.now())
+
+    async def staff(self, business: str = "") -> dict[str, Any]:
+        """Who decides, in which chats they are linked, and what is wrong with a chat."""
+        settings = self._business(business)
+        async with self._household.store.read() as session:
+            linked = await identities.listing(session, settings.id)
+            faults = await chat_notes.faults(session, settings.id)
+        people = [
+            {
+                "name": person.name,
+                "role": person.role.value,
+                "chats": sorted({each.channel for each in linked if each.person == person.name}),
+            }
+            for person in settings.staff
+        ]
+        chats = [
+            {"name": each.called, "type": each.type, "fault": faults.get(each.called, "")} for each in settings.channels
+        ]
+        return {"people": people, "chats": chats}
+
+    async def link(self, person: str, channel: str = "", business: str = "") -> str:
+        """A one-time code that ties a chat account to a person."""
+        household = self._household
+        return await linking.issue(household.store, self._business(business), person, channel, household.now())
+
+    async def unlink(self, person: str, channel: str = "", business: str = "", by: str = "") -> int:
+        """Forgets a person's chat accounts (in one chat, or in all); gives how many there were."""
+        household, settings = self._household, self._business(business)
+        known = settings.person(person)
+        name = known.name if known else person  # who has left can still be unlinked
+        who = self._person(settings, by) or "terminal"
+        return await linking.unlink(household.store, settings, name, channel, who, household.now())
 
     async def digest(self, business: str = "", week: str = "") -> dict[str, Any]:
         """The digest of a week ("2026-W22"; empty: the last one that ended)."""

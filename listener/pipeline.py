@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -13,12 +15,16 @@ import structlog
 from config.settings import BusinessSettings, SourceTable
 from connectors.base import Author, Connector, Gone, Page, Post, Route, RouteKind
 from listener.analysis.assessing import Assessor
+from listener.analysis.duplicates import Windows
 from listener.analysis.matching import Matcher
+from listener.analysis.opinion import Opinion
 from listener.digest.quotes import forget_quotes
 from listener.due import due_at
+from listener.lessons import Lesson, Lessons
+from listener.repeating import first_and_again
 from responders.approvals import withdraw
-from storage import Session, Source, alerts, mentions, sources
-from storage.assessment import Assessment, Intent
+from storage import Session, Source, alerts, mentions, outcomes, sources
+from storage.assessment import Assessment, Intent, SeverityLevel
 from storage.models import assessment_columns
 from storage.storable import storable
 
@@ -30,10 +36,12 @@ LONGEST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What hearing needs to know: whose queries, and how to judge."""
+    """What hearing needs to know: whose queries, how to judge, what staff have taught, and what was said before."""
 
     matcher: Matcher
     assessor: Assessor
+    lessons: Lessons = field(default_factory=Lessons)
+    windows: Windows = field(default_factory=Windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,27 @@ class Heard:
     passed: int = 0
 
 
-async def hear(session: Session, page: Page, ear: Ear, understanding: Understanding, now: datetime) -> Heard:
+#: What a larger model thinks of texts, by text.
+Thoughts = Mapping[str, Opinion | None]
+
+
+async def think(page: Page, ear: Ear, understanding: Understanding) -> Thoughts:
+    """What the larger model says of the posts about the business; slow, so ask before the transaction is open."""
+    if understanding.assessor.deep is None:
+        return {}
+    posts = [_storable_post(post) for post in page.posts]
+    texts = [_text(each) for each in posts if isinstance(each, Post) and _matched(each, ear, understanding) is not None]
+    return dict(zip(texts, await asyncio.to_thread(understanding.assessor.think, texts), strict=True))
+
+
+async def hear(
+    session: Session,
+    page: Page,
+    ear: Ear,
+    understanding: Understanding,
+    now: datetime,
+    thoughts: Thoughts = MappingProxyType({}),
+) -> Heard:
     """Stores what `page` says about the business; repeats are dropped, edits void drafts, vanished posts withdraw them."""
     heard = Heard()
     for fault in page.faults:
@@ -77,7 +105,7 @@ async def hear(session: Session, page: Page, ear: Ear, understanding: Understand
         await sources.keep_sample(session, ear.source.id or 0, external_id, reason, sample, now)
     for platform in sorted({post.platform for post in page.posts}):
         of_platform = [_storable_post(post) for post in page.posts if post.platform == platform]
-        await _hear_platform(session, platform, of_platform, ear, understanding, now, heard)
+        await _hear_platform(session, platform, of_platform, ear, understanding, thoughts, now, heard)
     return heard
 
 
@@ -95,6 +123,7 @@ async def _hear_platform(
     arrived: Sequence[Post | Gone],
     ear: Ear,
     understanding: Understanding,
+    thoughts: Thoughts,
     now: datetime,
     heard: Heard,
 ) -> None:
@@ -103,12 +132,13 @@ async def _hear_platform(
     business_id = ear.business.id
     standing = await mentions.known(session, business_id, platform, list(latest))
     erased = await mentions.erased(session, business_id, platform, [post.external_id for post in posts])
+    mind = _Mind(ear, understanding, await understanding.lessons.of(session, ear.business, now), thoughts)
     rows = []
     for post in posts:
         if post.external_id in erased or _is_ours(post, ear.business):
             continue
         try:
-            row = _understand(post, standing.get(post.external_id), ear, understanding, now)
+            row = _understand(post, standing.get(post.external_id), mind, now)
         except Exception as error:  # around one post: what we stumble over is kept, and the rest is heard
             log.exception("post not understood", source=ear.source.name)
             reason = f"It could not be understood ({type(error).__name__})."
@@ -120,9 +150,12 @@ async def _hear_platform(
         elif known is None:
             rows.append(row)
         else:
-            await _hear_again(session, known, row, ear, now, heard)
-    ids = await mentions.insert(session, rows)
+            await _hear_again(session, known, post, row, ear, now, heard)
+    ids = []
+    async for batch in first_and_again(session, business_id, rows, understanding.windows):
+        ids += await mentions.insert(session, batch)
     heard.new += ids
+    await outcomes.wrote_back(session, business_id, ids, now)
     await _tell_of_crises(session, ear.business, ids, now)
     await _hear_ourselves(session, platform, posts, ear, now)
     vanished = [post.external_id for post in latest.values() if isinstance(post, Gone)]
@@ -145,25 +178,43 @@ def _is_ours(post: Post, business: BusinessSettings) -> bool:
 
 
 async def _hear_ourselves(session: Session, platform: str, posts: Sequence[Post], ear: Ear, now: datetime) -> None:
-    """Withdraws the drafts for what a colleague has already answered on the platform itself."""
-    answered = [post.in_reply_to for post in posts if post.in_reply_to and _is_ours(post, ear.business)]
+    """Withdraws the drafts for what a colleague has already answered on the platform itself, as it stands now."""
+    edits = {post.external_id: post.edited_at for post in posts if post.edited_at}
+    answered = [
+        post.in_reply_to
+        for post in posts
+        if post.in_reply_to and _is_ours(post, ear.business) and not _is_older(post, edits.get(post.in_reply_to))
+    ]
     if answered:
         known = [each.id for each in (await mentions.known(session, ear.business.id, platform, answered)).values()]
         await mentions.want_no_draft(session, known)
         await withdraw(session, known, "It was already answered on the platform.", now)
 
 
-def _understand(
-    post: Post, known: mentions.Known | None, ear: Ear, understanding: Understanding, now: datetime
-) -> dict[str, Any] | None:
+def _is_older(reply: Post, edited_at: datetime | None) -> bool:
+    """Whether a reply is to what its author said before an edit."""
+    return edited_at is not None and reply.posted_at is not None and reply.posted_at < edited_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Mind:
+    """All that a page is understood by."""
+
+    ear: Ear
+    understanding: Understanding
+    lesson: Lesson
+    thoughts: Thoughts
+
+
+def _understand(post: Post, known: mentions.Known | None, mind: _Mind, now: datetime) -> dict[str, Any] | None:
     """The columns of a mention; None for a post that we keep as it is, or that does not concern the business."""
     if known is not None:
         said = (post.title[:500], post.text[:LONGEST], post.rating)
         if not known.gone and (known.title, known.text, known.rating) == said:
             return None
-        return _content(post, _matched(post, ear, understanding) or [], ear, understanding, now)
-    spans = _matched(post, ear, understanding)
-    return None if spans is None else _row(post, spans, ear, understanding, now)
+        return _content(post, _matched(post, mind.ear, mind.understanding) or [], mind, now)
+    spans = _matched(post, mind.ear, mind.understanding)
+    return None if spans is None else _row(post, spans, mind, now)
 
 
 def _matched(post: Post, ear: Ear, understanding: Understanding) -> list[list[int]] | None:
@@ -181,16 +232,24 @@ def _matched(post: Post, ear: Ear, understanding: Understanding) -> list[list[in
     return [] if post.summons or not ear.table.filter else None
 
 
-def _assess(post: Post, understanding: Understanding) -> Assessment:
-    text = "\n\n".join(part for part in (post.title, post.text) if part)
-    return understanding.assessor.assess(text, rating=post.rating, platform=post.platform, language=post.language)
+def _text(post: Post) -> str:
+    return "\n\n".join(part for part in (post.title, post.text) if part)
 
 
-def _content(
-    post: Post, spans: list[list[int]], ear: Ear, understanding: Understanding, now: datetime
-) -> dict[str, Any]:
+def _assess(post: Post, mind: _Mind) -> Assessment:
+    text = _text(post)
+    assessment = mind.understanding.assessor.assess(
+        text, rating=post.rating, platform=post.platform, language=post.language, second=mind.thoughts.get(text)
+    )
+    return mind.lesson.calibration.adjust(assessment)
+
+
+def _content(post: Post, spans: list[list[int]], mind: _Mind, now: datetime) -> dict[str, Any]:
     """The columns of a mention that change when its author edits it."""
-    route, assessment = ear.route(post), _assess(post, understanding)
+    ear, assessment = mind.ear, _assess(post, mind)
+    route = ear.route(post)
+    doubt = mind.lesson.relevance.doubt(post.text, spans) if ear.table.filter and not post.summons else None
+    is_owed = _wants_reply(route, assessment, post.edited_at or post.posted_at or now, ear.business, now)
     return {
         "text": post.text[:LONGEST],
         "title": post.title[:500],
@@ -202,14 +261,18 @@ def _content(
         "route_reason": route.reason,
         "limits": [[limit.counter.value, limit.at_most] for limit in route.limits],
         "opening": route.opening,
-        "owed": _wants_reply(route, assessment, post.posted_at or now, ear.business, now),
+        "owed": is_owed and (doubt is None or not doubt.is_sure or assessment.severity.level >= SeverityLevel.HIGH),
+        "doubt": doubt.reason if doubt else "",
+        "repost": False,
+        "first_id": None,
         **assessment_columns(assessment),
     }
 
 
-def _row(post: Post, spans: list[list[int]], ear: Ear, understanding: Understanding, now: datetime) -> dict[str, Any]:
+def _row(post: Post, spans: list[list[int]], mind: _Mind, now: datetime) -> dict[str, Any]:
+    ear = mind.ear
     posted_at = min(post.posted_at or now, now + timedelta(days=1))
-    return _content(post, spans, ear, understanding, now) | {
+    return _content(post, spans, mind, now) | {
         "business_id": ear.business.id,
         "source_id": ear.source.id,
         "author": asdict(post.author) if post.author else None,
@@ -239,9 +302,18 @@ def _wants_reply(
 
 
 async def _hear_again(
-    session: Session, known: mentions.Known, columns: Mapping[str, Any], ear: Ear, now: datetime, heard: Heard
+    session: Session,
+    known: mentions.Known,
+    post: Post,
+    columns: Mapping[str, Any],
+    ear: Ear,
+    now: datetime,
+    heard: Heard,
 ) -> None:
-    """Keeps what the author has changed; a draft for what they said before is void."""
+    """Keeps what the author has changed; a draft for what they said before is void, and what we answered is due anew."""
+    ratings = (known.rating, post.rating)
+    if not known.gone and await outcomes.edited(session, ear.business.id, known.id, ratings, now):
+        columns = {**columns, "due_at": due_at(now, ear.business, post.place)}
     await mentions.edit(session, known.id, {**columns, "gone_at": None}, now)
     await withdraw(session, [known.id], "The author has edited the post.", now)
     await _tell_of_crises(session, ear.business, [known.id], now)

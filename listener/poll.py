@@ -19,7 +19,7 @@ from connectors.errors import (
 )
 from listener import budget
 from listener.budget import Reserved
-from listener.pipeline import Heard, Listening, Understanding, hear
+from listener.pipeline import Heard, Listening, Understanding, hear, think
 from storage import Session, Source, Store, alerts, mentions, sources
 from storage.states import SourceState
 from storage.storable import storable
@@ -80,8 +80,9 @@ async def hear_page(
 ) -> Heard:
     """Stores one page, its cursor, its gaps and its cost, all or nothing; None was reserved for what is pushed."""
     source = listening.ear.source
+    thoughts = await think(page, listening.ear, understanding)
     async with store.work() as session:
-        heard = await hear(session, page, listening.ear, understanding, now)
+        heard = await hear(session, page, listening.ear, understanding, now, thoughts)
         if page.cursor is not None:
             await sources.move_cursor(session, source.id or 0, storable(page.cursor))
         for gap in page.gaps:
@@ -189,7 +190,9 @@ async def _recheck_slice(
     except SourceError as error:
         log.info("recheck put off", source=source.name, kind=type(error).__name__)
         return None
+    page = Page(posts=posts, cursor=None)
+    thoughts = await think(page, listening.ear, understanding)
     async with store.work() as session:
-        heard = await hear(session, Page(posts=posts, cursor=None), listening.ear, understanding, now)
+        heard = await hear(session, page, listening.ear, understanding, now, thoughts)
         await mentions.rechecked(session, source.id or 0, ids, now)
     return heard

@@ -10,7 +10,7 @@ import structlog
 from config.settings import BusinessSettings
 from listener.digest.quotes import forget_quotes
 from responders.errors import NotAllowed
-from storage import Store, audit, drafts, mentions, signin, sources
+from storage import Store, audit, drafts, identities, mentions, signin, sources
 from storage.states import DraftState
 
 log = structlog.get_logger()
@@ -35,6 +35,7 @@ async def retain(
             await sources.drop_samples(session, business.id, now - business.retention.payloads)
             await mentions.drop_lonely_authors(session, business.id)
             await signin.drop_expired(session, now)
+            await identities.drop_expired(session, now)
     await store.scrub()
     if erased:
         log.info("mentions erased by age", number=erased)

@@ -1,4 +1,4 @@
-"""Why a decision or a channel did not do what was asked."""
+"""Why a decision, a channel or a language model did not do what was asked."""
 
 from __future__ import annotations
 
@@ -21,6 +21,22 @@ class ChannelLimited(ChannelError):
 
 class ChannelDenied(ChannelError):
     """The chat does not let us in: a person must renew a credential or a right."""
+
+
+class ModelError(WarmlineError):
+    """What a language model answered will not do."""
+
+
+class ModelUnavailable(ModelError):
+    """A language model did not answer in time."""
+
+
+class ModelDenied(ModelUnavailable):
+    """A language model does not let us in: a person must renew the key."""
+
+
+class ModelSpent(ModelError):
+    """The month's tokens or money for a language model are used up."""
 
 
 class DecisionError(WarmlineError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from storage.chats import Card, ChatIdentity, ChatNote, Exposure, LinkCode
+from storage.corrections import Correction
 from storage.database import Session, Store
 from storage.models import (
     Alert,
@@ -32,12 +34,18 @@ __all__ = [
     "Alert",
     "Author",
     "Business",
+    "Card",
+    "ChatIdentity",
+    "ChatNote",
+    "Correction",
     "Decision",
     "Delivery",
     "Digest",
     "Draft",
     "Entry",
+    "Exposure",
     "Gap",
+    "LinkCode",
     "LoginLink",
     "LoginSession",
     "Mention",

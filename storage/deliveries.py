@@ -7,11 +7,12 @@ writer), with a fence that rises at every claim.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, insert, or_, update
+from sqlalchemy import select as columns_of
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -35,6 +36,35 @@ async def of_draft(session: AsyncSession, business_id: str, draft_id: int) -> De
         .execution_options(populate_existing=True)
     )
     return (await session.exec(statement)).first()
+
+
+#: Where everyone can read a reply, as far as is known.
+PUBLIC = (DraftState.SENT, DraftState.VISIBLE)
+
+
+class Public(NamedTuple):
+    """A reply of ours that stands under a mention, and since when."""
+
+    draft_id: int
+    text: str
+    at: datetime
+
+
+async def public(session: AsyncSession, mention_ids: Collection[int]) -> dict[int, list[Public]]:
+    """Our public replies to each of these mentions that has any, oldest first."""
+    since = func.coalesce(
+        col(Delivery.sent_at), col(Delivery.not_before)
+    )  # one posted by hand may have no time of its own
+    statement = (
+        columns_of(col(Draft.mention_id), col(Delivery.draft_id), col(Delivery.text), since)
+        .join(Draft, col(Draft.id) == col(Delivery.draft_id))
+        .where(col(Draft.mention_id).in_(mention_ids), col(Delivery.state).in_(PUBLIC))
+        .order_by(since, col(Delivery.id))
+    )
+    found: dict[int, list[Public]] = {}
+    for mention_id, draft_id, text, at in (await session.execute(statement)).all():
+        found.setdefault(mention_id, []).append(Public(draft_id, text, at))
+    return found
 
 
 async def due(session: AsyncSession, state: DraftState, now: datetime, limit: int = 50) -> list[Delivery]:

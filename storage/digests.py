@@ -123,7 +123,7 @@ async def topics(
         columns_of(each.c.value, func.count(), func.sum(negative))
         .select_from(Mention)
         .join(each, true())
-        .where(_in_week(business_id, since, until), ~col(Mention.not_us))
+        .where(_in_week(business_id, since, until), ~col(Mention.not_us), ~col(Mention.repost))
         .group_by(each.c.value)
     )
     rows = (await session.execute(statement)).all()
@@ -179,6 +179,7 @@ async def quotable(
             _in_week(business_id, since, until),
             wanted,
             ~col(Mention.not_us),
+            ~col(Mention.repost),
             ~col(Mention.sarcasm),
             col(Mention.gone_at).is_(None),
             col(Mention.intent) != Intent.SPAM,

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, func, tuple_, update
 from sqlalchemy import select as columns_of
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.assessment import Polarity, SeverityLevel
+from storage.deliveries import Public, public
 from storage.drafts import changed
-from storage.models import Author, Delivery, Draft, Mention, Rollup, Setting, Tombstone
+from storage.models import Author, Draft, Mention, Rollup, Setting, Tombstone
 from storage.record import Record
+from storage.reposts import let_go
 from storage.statements import insert_into, is_id
-from storage.states import OPEN, DraftState
+from storage.states import OPEN
 
 #: Pages of rows are written without the ORM, which would take each row into its hands.
 _MENTION, _AUTHOR = Record.metadata.tables["mention"], Record.metadata.tables["author"]
@@ -68,11 +70,11 @@ async def insert(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> li
     statement = (
         insert_into(session, _MENTION)
         .on_conflict_do_nothing()
-        .returning(*(_MENTION.c[name] for name in ("id", "day", "source_id", "polarity", "sentiment")))
+        .returning(*(_MENTION.c[name] for name in ("id", "day", "source_id", "polarity", "sentiment", "repost")))
     )
     new = (await session.execute(statement, complete)).all()
     business_id = rows[0]["business_id"]
-    await _count(session, business_id, [(row[1], row[2], row[3], 1, row[4]) for row in new])
+    await _count(session, business_id, [(row[1], row[2], row[3], 1, row[4]) for row in new if not row[5]])
     return [row[0] for row in new]
 
 
@@ -129,20 +131,22 @@ async def _count(session: AsyncSession, business_id: str, steps: Iterable[_Step]
 
 async def edit(session: AsyncSession, mention_id: int, columns: Mapping[str, Any], edited_at: datetime) -> None:
     """Keeps what the author now says, as the next revision; what is not about the business stays so."""
+    revised = {**columns, "edited_at": edited_at, "revision": col(Mention.revision) + 1}
+    await reassess(session, mention_id, revised)
+
+
+async def reassess(session: AsyncSession, mention_id: int, columns: Mapping[str, Any]) -> None:
+    """Changes columns of a mention, those of its assessment among them, and the counts with them."""
     mention = await session.get_one(Mention, mention_id, populate_existing=True)
     if mention.not_us:
         columns = {**columns, "owed": False}
-    steps: list[_Step] = [
-        (mention.day, mention.source_id, mention.polarity, -1, mention.sentiment),
-        (mention.day, mention.source_id, columns["polarity"], 1, columns["sentiment"]),
-    ]
-    statement = (
-        update(Mention)
-        .where(col(Mention.id) == mention_id)
-        .values(**columns, edited_at=edited_at, revision=col(Mention.revision) + 1)
-        .execution_options(synchronize_session=False)
-    )
-    await session.execute(statement)
+    steps: list[_Step] = []
+    if not mention.repost:
+        steps.append((mention.day, mention.source_id, mention.polarity, -1, mention.sentiment))
+    if not columns.get("repost", mention.repost):
+        steps.append((mention.day, mention.source_id, columns["polarity"], 1, columns["sentiment"]))
+    statement = update(Mention).where(col(Mention.id) == mention_id).values(**columns)
+    await session.execute(statement.execution_options(synchronize_session=False))
     if not mention.not_us:
         await _count(session, mention.business_id, steps)
 
@@ -196,9 +200,11 @@ async def count(session: AsyncSession, business_id: str) -> int:
 
 
 async def critical(session: AsyncSession, mention_ids: Sequence[int]) -> list[Mention]:
-    """Those of these mentions that are a crisis."""
+    """Those of these mentions that are a crisis which nobody spoke of before."""
     statement = select(Mention).where(
-        col(Mention.id).in_(mention_ids), col(Mention.severity_level) >= int(SeverityLevel.CRITICAL)
+        col(Mention.id).in_(mention_ids),
+        col(Mention.severity_level) >= int(SeverityLevel.CRITICAL),
+        ~col(Mention.repost),
     )
     return list((await session.exec(statement)).all())
 
@@ -217,6 +223,12 @@ async def owed(session: AsyncSession, business_ids: Collection[str] | None = Non
     return list((await session.exec(statement)).all())
 
 
+async def want_draft(session: AsyncSession, mention_id: int) -> None:
+    """Says that this one wants a draft again."""
+    statement = update(Mention).where(col(Mention.id) == mention_id, ~col(Mention.not_us))
+    await session.execute(statement.values(owed=True).execution_options(synchronize_session=False))
+
+
 async def want_no_draft(session: AsyncSession, mention_ids: Sequence[int]) -> None:
     """Says that these have got their draft, or need none any more."""
     statement = update(Mention).where(col(Mention.id).in_(mention_ids), col(Mention.owed)).values(owed=False)
@@ -224,14 +236,19 @@ async def want_no_draft(session: AsyncSession, mention_ids: Sequence[int]) -> No
 
 
 async def set_not_us(session: AsyncSession, business_id: str, mention_id: int) -> bool:
-    """Marks a mention as not about the business and takes it out of the counts; False where there is none."""
+    """Marks a mention and its reposts as not about the business and takes it out of the counts; False: there is none."""
     mention = await get(session, business_id, mention_id)
     if mention is None:
         return False
     statement = update(Mention).where(col(Mention.id) == mention_id, ~col(Mention.not_us))
-    if await changed(session, statement.values(not_us=True, owed=False)):
+    if await changed(session, statement.values(not_us=True, owed=False)) and not mention.repost:
         await _count(session, business_id, [(mention.day, mention.source_id, mention.polarity, -1, mention.sentiment)])
+        await session.execute(update(Mention).where(_repeats(mention_id)).values(not_us=True, owed=False))
     return True
+
+
+def _repeats(mention_id: int) -> ColumnElement[bool]:
+    return col(Mention.repost) & (col(Mention.first_id) == mention_id)
 
 
 async def to_recheck(session: AsyncSession, source_id: int, before: datetime, limit: int) -> list[str]:
@@ -252,26 +269,24 @@ async def rechecked(session: AsyncSession, source_id: int, external_ids: Sequenc
 
 
 async def thread(session: AsyncSession, mention: Mention, limit: int = 20) -> list[tuple[Mention, str, datetime]]:
-    """What this author wrote before, oldest first, with our public reply ("" where there is none) and its time."""
+    """What this author wrote before, oldest first, with our latest public reply ("" where there is none) and its time."""
     if mention.author_id is None:
         return []
-    public = col(Delivery.state).in_([DraftState.SENT, DraftState.VISIBLE])
     statement = (
-        select(Mention, Delivery.text, Delivery.sent_at)
-        .outerjoin(Draft, col(Draft.mention_id) == col(Mention.id))
-        .outerjoin(Delivery, (col(Delivery.draft_id) == col(Draft.id)) & public)
+        select(Mention)
         .where(
             col(Mention.business_id) == mention.business_id,
             col(Mention.author_id) == mention.author_id,
             col(Mention.id) != mention.id,
             col(Mention.posted_at) <= mention.posted_at,
-            or_(col(Draft.id).is_(None), col(Delivery.id).is_not(None)),
         )
         .order_by(col(Mention.posted_at).desc(), col(Mention.id).desc())
         .limit(limit)
     )
-    rows = (await session.exec(statement)).all()
-    return [(each, text or "", sent_at or each.posted_at) for each, text, sent_at in reversed(rows)]
+    earlier = list(reversed((await session.exec(statement)).all()))
+    replies = await public(session, [each.id or 0 for each in earlier])
+    answers = [replies.get(each.id or 0, [Public(0, "", each.posted_at)])[-1] for each in earlier]
+    return [(each, answer.text, answer.at) for each, answer in zip(earlier, answers, strict=True)]
 
 
 async def of_author(session: AsyncSession, business_id: str, author_id: int, limit: int = 50) -> list[Mention]:
@@ -357,6 +372,7 @@ async def erase(session: AsyncSession, business_id: str, mention_ids: Sequence[i
         for _, platform, external_id in rows
     ]
     await session.execute(insert_into(session, Tombstone).on_conflict_do_nothing(), values)
+    await let_go(session, [row[0] for row in rows])
     await session.execute(delete(Mention).where(col(Mention.id).in_([row[0] for row in rows])))
     return len(rows)
 

@@ -101,13 +101,9 @@ class Mention(Record, table=True):
         Index("ix_mention_history", "business_id", "posted_at", "id"),
         Index("ix_mention_author", "author_id", "posted_at"),
         Index("ix_mention_check", "source_id", "checked_at"),
-        Index(
-            "ix_mention_owed",
-            "business_id",
-            "id",
-            sqlite_where=text("owed"),
-            postgresql_where=text("owed"),
-        ),
+        Index("ix_mention_owed", "business_id", "id", sqlite_where=text("owed"), postgresql_where=text("owed")),
+        Index("ix_mention_not_us", "business_id", "id", sqlite_where=text("not_us"), postgresql_where=text("not_us")),
+        Index("ix_mention_first", "first_id", sqlite_where=text("repost"), postgresql_where=text("repost")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -145,6 +141,11 @@ class Mention(Record, table=True):
     matched: list[list[int]] = Field(default_factory=list, sa_type=Json)
     owed: bool = False
     not_us: bool = False
+    #: Why it is perhaps not about the business (empty: no doubt).
+    doubt: str = ""
+    #: Whether it says what another mention said before, and which (None: that one is not kept any more).
+    repost: bool = False
+    first_id: int | None = None
     due_at: datetime | None = None
     #: The assessment (see `storage.assessment.Assessment`).
     language: str = "und"

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.__main__ import PARTS, main
 from benchmarks.measuring import Spread, compared, percentile
+from benchmarks.reply_cases import BUSINESSES, business, business_of, halves
 
 TINY = ["--rounds", "1", "--texts", "200", "--mentions", "1200", "--idle", "1"]
 
@@ -42,3 +43,21 @@ def test_a_percentile_is_one_of_the_values() -> None:
     found = [percentile(values, share) for share in (0.0, 0.5, 0.99, 1.0)]
 
     assert found == [1.0, 51.0, 100.0, 100.0]
+
+
+@pytest.mark.parametrize("file", sorted(BUSINESSES.glob("*.toml")), ids=lambda file: file.stem)
+def test_every_business_of_the_reply_cases_can_be_read(file: Path) -> None:
+    told = business(file.stem)
+
+    assert told.business.products
+    assert told.voice.sign_off
+    assert told.places[0].contact
+
+
+def test_every_reply_case_has_a_business_that_answers_it(shared: Path) -> None:
+    working, untouched = halves(shared / "data" / "replies" / "dev.jsonl")
+
+    answering = {business_of(row).id for row in (*working, *untouched)}
+
+    assert (len(working), len(untouched)) == (160, 40)
+    assert answering == {file.stem for file in BUSINESSES.glob("*.toml")}

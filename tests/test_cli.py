@@ -185,3 +185,13 @@ def test_help_answers_without_loading_what_is_heavy() -> None:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
     ).stderr
     assert [name for name in ("sqlalchemy", "aiohttp", "pydantic", "jinja2") if f" {name}\n" in loaded] == []
+
+
+def test_staff_are_listed_linked_by_a_code_and_unlinked(home: Path) -> None:
+    listed, linked, unlinked = (run(home, "staff", *words) for words in (["list"], ["link", "Jo"], ["unlink", "Jo"]))
+    stranger = run(home, "staff", "link", "Eve")
+
+    assert "not linked" in listed.stdout
+    assert re.match(r"[A-Z2-9]{4}-[A-Z2-9]{4}\n", linked.stdout), linked.stdout + linked.stderr
+    assert unlinked.stdout == "0 accounts unlinked.\n"
+    assert (stranger.returncode, "not on the staff" in stranger.stderr) == (1, True)

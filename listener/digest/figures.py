@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from math import sqrt
 from statistics import median
@@ -19,8 +20,12 @@ from config.settings import BusinessSettings
 from listener.digest.quotes import choose
 from listener.digest.week import Week
 from responders.drafting.base import Reader
-from storage import Gap, Rollup, Session, Source, digests, promises, sources
+from responders.voice import in_words
+from responders.writing import used
+from storage import Gap, Rollup, Session, Source, digests, exposure, promises, reposts, sources
+from storage.acceptance import acceptance
 from storage.assessment import Polarity, Topic
+from storage.outcomes import outcomes
 from storage.states import DraftState, PromiseState, SourceState
 
 #: With fewer mentions than this in either week, a share is not given and no change is claimed.
@@ -82,12 +87,17 @@ async def gather(
         "week": {"year": week.year, "number": week.number, "monday": week.monday.isoformat()},
         "composed_at": now.isoformat(),
         **await _mentions(session, business.id, week, listing),
+        "reposts": await reposts.number(session, business.id, week.since, week.until),
         "topics": await _topics(session, business.id, week),
         "quotes": await _quotes(session, business.id, week, reader),
         "replies": await _replies(session, business, week),
+        "outcomes": asdict(await outcomes(session, business.id, week.before.since, week.since)),
+        "model": await _model(session, now),
+        "accepted": in_words(await acceptance(session, business.id, week.since, week.until)),
         "waiting": await _waiting(session, business.id, now),
         "promises": await _promises(session, business.id, week, now),
         "alerts": await _alerts(session, business.id, week),
+        "exposure": dict(await exposure.counts(session, business.id, week.since, week.until)),
         "listening": sum(source.state is not SourceState.OFF for source in listing),
         "unheard": unheard(listing, gaps, week.since, min(week.until, now)),
         "silent": [source.name for source in listing if source.state is SourceState.SILENT],
@@ -164,6 +174,12 @@ async def _replies(session: Session, business: BusinessSettings, week: Week) -> 
         "aimed": len(aimed),
         "within": f"{say_duration(business.reply.within)}{hours}",
     }
+
+
+async def _model(session: Session, now: datetime) -> Figures:
+    """What the installation's language model has used in the month that runs."""
+    tokens, money = await used(session, now)
+    return {"tokens": tokens, "money": float(money)}
 
 
 async def _waiting(session: Session, business_id: str, now: datetime) -> dict[str, int]:

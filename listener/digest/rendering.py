@@ -33,9 +33,13 @@ def render(figures: dict[str, Any], business: BusinessSettings) -> tuple[str, st
         "span": span(date.fromisoformat(figures["week"]["monday"])),
         "lead": lead(shown),
         "feelings": feelings(shown["now"]),
-        "shares": shares(shown),
+        "shares": " ".join(filter(None, (shares(shown), repeated(shown.get("reposts"))))),
         "missing": missing(shown),
-        "speed": speed(shown["replies"]),
+        "speed": [
+            *speed(shown["replies"]),
+            *filter(None, (shown.get("accepted"), came_of(shown.get("outcomes")), exposed(shown.get("exposure")))),
+            *filter(None, (worded(shown.get("model")),)),
+        ],
         "kept": kept(shown["promises"]),
         "waits": waits(shown["waiting"]),
         "bars": bars(shown["days"]),
@@ -136,6 +140,41 @@ def speed(replies: dict[str, Any]) -> list[str]:
     if replies["aimed"]:
         lines.append(f"{replies['in_time']} of {replies['aimed']} met the target ({replies['within']}).")
     return lines
+
+
+def came_of(outcomes: dict[str, int] | None) -> str:
+    """What came of the replies of the week before; "" where there were none, or a digest is older than this."""
+    if not outcomes or not outcomes["replies"]:
+        return ""
+    parts = [
+        (outcomes["answered"], "answered by their authors"),
+        (outcomes["raised"], "followed by more stars"),
+        (outcomes["lowered"], "followed by fewer stars"),
+        (outcomes["silent"], "met with silence"),
+    ]
+    said = ", ".join(f"{number} {what}" for number, what in parts if number)
+    return f"Of {count(outcomes['replies'], 'reply', 'replies')} of the week before: {said}."
+
+
+def worded(model: dict[str, float] | None) -> str:
+    """What a language model has used this month; "" where there is none, or a digest is older than this."""
+    if not model or not model["tokens"]:
+        return ""
+    cost = f", for {money(model['money'])}" if model["money"] else ""
+    return f"The language model has used {model['tokens']:,} tokens this month{cost}."
+
+
+def repeated(reposts: int | None) -> str:
+    """How far mentions were carried on; "" where they were not, or a digest is older than this."""
+    return f"They were repeated {_times(reposts)} elsewhere, which counts as reach." if reposts else ""
+
+
+def exposed(exposure: dict[str, int] | None) -> str:
+    """How often staff had to read abuse; "" where nobody had to, or a digest is older than this."""
+    if not exposure:
+        return ""
+    people = ", ".join(f"{person} {_times(number)}" for person, number in exposure.items())
+    return f"Abusive posts were read by {people}. Please see how they are."
 
 
 def kept(promises: dict[str, Any]) -> str:

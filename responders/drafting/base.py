@@ -39,6 +39,9 @@ class Reader(Protocol):
     def personal_data(self, text: str) -> list[Span]:
         """Where `text` holds personal data, in order."""
 
+    def __hash__(self) -> int:
+        """What one reader says of a text is kept, and told apart from another's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -50,14 +53,47 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Style:
+    """How a business words its replies, as its people's own wordings show; never what they said.
+
+    `greeting` may hold "{name}" for the author's first name; `farewell` stands
+    before the name of who signs. `length` is how long people leave our drafts
+    (1.0: as they are), `cheer` -1 where exclamation marks are taken out and 1
+    where they are put in. `avoids` are words of our phrases, in lower case.
+    """
+
+    greeting: str = ""
+    farewell: str = ""
+    length: float = 1.0
+    cheer: int = 0
+    avoids: frozenset[str] = frozenset()
+    learned_from: int = 0
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What was learned, a few words each."""
+        longer = "" if self.length == 1.0 else f"{'shorter' if self.length < 1 else 'longer'}, about {self.length:.0%}"
+        parts = [
+            f"begins with “{self.greeting}”" if self.greeting else "",
+            f"ends with “{self.farewell}”" if self.farewell else "",
+            longer,
+            {-1: "without exclamation marks", 1: "with an exclamation mark"}.get(self.cheer, ""),
+            f"without {', '.join(f'“{word}”' for word in sorted(self.avoids))}" if self.avoids else "",
+        ]
+        return tuple(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One mention that wants an answer, with all that a draft may know.
 
     `platform` and `route` say where and how it would be answered, `limits`
     how long it may be (all hold at once). `thread` is what was said before,
     oldest first. `recent` holds the last approved replies, newest first: no
-    draft may sound like a copy of them. `signer` is who signs. `opening` is
-    what the platform wants a reply to begin with; it counts in the limits.
+    draft may sound like a copy of them. `stars_before` is what the rating was
+    when we answered, where it has changed since. `signer` is who signs, `style` how the
+    business has worded its replies. `opening` is what the platform wants a
+    reply to begin with; it counts in the limits.
     """
 
     business: BusinessSettings
@@ -68,6 +104,7 @@ class Case:
     route: RouteKind = RouteKind.API
     limits: tuple[Limit, ...] = ()
     rating: float | None = None
+    stars_before: float | None = None
     author: str = ""
     handle: str = ""
     place: str = ""
@@ -75,6 +112,7 @@ class Case:
     recent: tuple[str, ...] = ()
     signer: str = ""
     opening: str = ""
+    style: Style = Style()
 
 
 class Level(StrEnum):

@@ -82,8 +82,10 @@ def check(text: str, case: Case, reader: Reader, *, machine: bool = False) -> li
     return check_read(text, reading, reader, Recent(case, reading.pack), machine=machine)
 
 
-def check_read(text: str, reading: Reading, reader: Reader, recent: Recent, *, machine: bool = False) -> list[Finding]:
-    """`check` for a case that was read already."""
+def check_read(
+    text: str, reading: Reading, reader: Reader, recent: Recent, *, machine: bool = False, briefly: bool = False
+) -> list[Finding]:
+    """`check` for a case that was read already; `briefly` ends with the first finding that stops the text."""
     looked = Looked(text, body_of(text, reading.case), reading, reader, recent)
     findings = []
     for rule in RULES:
@@ -91,4 +93,6 @@ def check_read(text: str, reading: Reading, reader: Reader, recent: Recent, *, m
         says = rule.finds(looked) if level else None
         if level and says:
             findings.append(Finding(rule.name, level, says, rule.final))
+            if briefly and level is not Level.WARN:
+                break
     return findings

@@ -49,7 +49,7 @@ def loose_pledges(text: str, case: Case, pack: Pack) -> Iterator[str]:
 
 def _makes(sentence: str, promise: str, pack: Pack) -> bool:
     key = _key(promise, pack)
-    return bool(key) and pledges(sentence, key, pack)
+    return bool(key) and _pledges(sentence, key, pack.code)
 
 
 def _key(promise: str, pack: Pack) -> tuple[str, ...]:
@@ -62,6 +62,11 @@ def _key_of(promise: str, code: str) -> tuple[str, ...]:
     pack = pack_of(code)
     bare = pack.find("time_named").sub(" ", promise)
     return tuple(stem(word, pack) for word in words(bare, pack) if word not in pack.speech.small)
+
+
+@lru_cache(maxsize=2048)
+def _pledges(sentence: str, key: tuple[str, ...], code: str) -> bool:
+    return pledges(sentence, key, pack_of(code))  # several rules ask for each sentence of each candidate
 
 
 def pledges(sentence: str, key: Sequence[str], pack: Pack) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from responders.drafting.base import Case
-from responders.drafting.packs import Frame, Pack
+from responders.drafting.packs import THING_SLOTS, Frame, Pack
 from responders.drafting.slots import Line, person_in, things_in
-from responders.drafting.words import LONGEST, is_repeatable, sentences, telling
+from responders.drafting.words import LONGEST, is_repeatable, sentences, telling, words
 
 #: More points than this make a list, not a reply.
 MOST = 3
@@ -28,6 +28,8 @@ class Point:
     end: int = 0
     weak: bool = False
     owner: bool = False
+    #: The same without the thing that it went wrong with, where the frame can say that; empty: it cannot.
+    bare: str = ""
 
 
 def points(case: Case, pack: Pack) -> list[Point]:
@@ -36,7 +38,7 @@ def points(case: Case, pack: Pack) -> list[Point]:
     found = list(_found(case, frames, pack))
     strong = [point for point in found if not point.weak]
     kept = _each_once(strong or found, pack)
-    return sorted(kept[:MOST], key=lambda point: point.at)
+    return _things_once(sorted(kept[:MOST], key=lambda point: point.at), case, pack)
 
 
 def liked(case: Case, pack: Pack) -> list[Point]:
@@ -77,10 +79,12 @@ def _found(case: Case, frames: Sequence[Frame], pack: Pack) -> Iterator[Point]:
             for match in _matches(frame, sentence):
                 if denied.search(sentence[: match.start()][-_DENIED_WITHIN:]) or _overlaps(match, taken):
                     continue
-                if says := said(frame, line.fill(match)):
+                filled = line.fill(match)
+                if says := said(frame, filled):
                     at, end = offset + match.start(), offset + match.end()
                     taken.append(match.span())
-                    yield Point(frame.name, says, frame.family, at, end, frame.weak, frame.owner)
+                    bare = said(frame, {slot: value for slot, value in filled.items() if slot not in THING_SLOTS})
+                    yield Point(frame.name, says, frame.family, at, end, frame.weak, frame.owner, bare)
                     break
 
 
@@ -118,6 +122,17 @@ def _each_once(found: Iterable[Point], pack: Pack) -> list[Point]:
         if point.name not in {one.name for one in kept} and adds and not again:
             kept.append(point)
     return kept
+
+
+def _things_once(found: list[Point], case: Case, pack: Pack) -> list[Point]:
+    """The same points, of which only the last names a thing that several are about, as far as the others can do without."""
+    once, named = [], set[str]()
+    for point in reversed(found):
+        things = {each.says for each in things_in(point.says, case, pack)}
+        says_the_same = set(words(point.bare, pack)) < set(words(point.says, pack))
+        once.append(replace(point, says=point.bare) if things & named and point.bare and says_the_same else point)
+        named |= things
+    return once[::-1]
 
 
 def product_of(case: Case, pack: Pack) -> str:

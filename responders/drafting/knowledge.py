@@ -12,7 +12,7 @@ from responders.drafting import house
 from responders.drafting.base import Case
 from responders.drafting.commitments import commitments
 from responders.drafting.packs import Family, Pack
-from responders.drafting.words import LONGEST, content, is_repeatable, listed, stem, words
+from responders.drafting.words import LONGEST, content, is_repeatable, listed, sentences, stem, words
 
 #: Holidays this near are told with the opening hours.
 SOON = timedelta(days=14)
@@ -80,6 +80,14 @@ def told(case: Case, pack: Pack) -> list[Fact | Incident]:
     fitting = [one for one in known if one.say and (about := content(one.about, pack)) and about <= held]
     repeatable = [one for one in fitting if is_repeatable(one.say, case, pack)]
     return sorted(repeatable, key=lambda one: -len(content(one.about, pack)))
+
+
+def answers(case: Case, pack: Pack) -> list[Fact | Incident]:
+    """What is told of a question: of its own sentence and the one before, where there is a question mark."""
+    said = sentences(case.mention[:LONGEST], pack)
+    asking = next((at for at, sentence in enumerate(said) if "?" in sentence), None)
+    held = content(case.mention[:LONGEST] if asking is None else " ".join(said[max(asking - 1, 0) : asking + 1]), pack)
+    return [one for one in told(case, pack) if content(one.about, pack) <= held]
 
 
 def explanation(case: Case, pack: Pack) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from responders.drafting import house
 from responders.drafting.base import Reader
+from responders.drafting.commitments import commitments
 from responders.drafting.knowledge import contact_of
 from responders.drafting.looking import Looked
 from responders.drafting.packs import beginnings, disclosure
@@ -119,8 +121,9 @@ def wrong_language(looked: Looked) -> str | None:
     return f"The mention is written in {names[0]}, the reply in {names[1]}."
 
 
+@lru_cache(maxsize=64)
 def _sure_language(text: str, reader: Reader) -> str:
-    """The language of `text`; empty where it is too short to tell or the reader is not sure."""
+    """The language of `text`; empty where it is too short to tell or the reader is not sure. Asked for each candidate."""
     if sum(char.isalpha() for char in text) < ENOUGH_LETTERS:
         return ""
     language = reader.language(text)
@@ -158,12 +161,15 @@ def apologises_much(looked: Looked) -> str | None:
 
 
 def says_again(looked: Looked) -> str | None:
-    """In a conversation about the same thing, thanks and sorrow are said once."""
+    """In a conversation about the same thing, thanks, sorrow and a promise are said once."""
     said = " ".join(turn.text for turn in looked.case.thread if turn.ours) if looked.reading.again else ""
     for name, what in (("apology", "said sorry"), ("thanks", "thanked")):
-        if said and looked.find(name) and looked.pack.find(name).search(said):
+        is_new = name == "thanks" and looked.reading.raised  # other stars deserve thanks of their own
+        if said and not is_new and looked.find(name) and looked.pack.find(name).search(said):
             return f"You have {what} before in this conversation. Say what comes next."
-    return None
+    promised = [each.what for each in commitments(said, looked.case, looked.pack)] if said else []
+    again = [each.what for each in commitments(looked.body, looked.case, looked.pack) if each.what in promised]
+    return f"You have promised before to {again[0]}. Say what has come of it." if again else None
 
 
 def sells(looked: Looked) -> str | None:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from responders.drafting import house, knowledge
+from responders.drafting.base import Case
+from responders.drafting.commitments import commitments
 from responders.drafting.frames import Point
 from responders.drafting.packs import Family
+from responders.drafting.slots import things_in
 from responders.drafting.triage import Kind, Reading
-from responders.drafting.words import capitalised, is_repeatable, listed
+from responders.drafting.words import LONGEST, capitalised, is_repeatable, listed, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Voice:
         phrases: Sequence[str] = getattr(reading.case.business.phrases, move, ())
         own = [phrase for phrase in phrases if is_repeatable(phrase, reading.case, reading.pack)]
         wordings = [*own, *reading.pack.said(move, informal=reading.informal)]
-        calm = reading.loss or reading.case.business.voice.warmth == "plain"
+        calm = reading.loss or reading.case.business.voice.warmth == "plain" or reading.case.style.cheer < 0
         return self.turn([wording for wording in wordings if not (calm and "!" in wording)] or wordings[:1])
 
     def turn(self, wordings: Sequence[str]) -> list[str]:
@@ -76,14 +79,25 @@ def _after(said: Sequence[str]) -> list[str]:
 
 def _following(reading: Reading, family: Family | None) -> list[list[str]]:
     """What may come next, each with a space before it: explained, promised and with a way to us; then less."""
-    voice, case, pack = voice_of(reading), reading.case, reading.pack
+    voice, case, pack = voice_of(reading), _unpromised(reading), reading.pack
     explains, promise = knowledge.explanation(case, pack), knowledge.promise_for(case, pack, family)
     pledges = [wording.format(promise=promise) for wording in voice.say("promise")] if promise else []
-    ways = _ways(reading, family, promise) if not promise or (family and family.private) else []
+    ways = _ways(replace(reading, case=case), family, promise) if not promise or (family and family.private) else []
     fullest = ways or pledges or [""]
     tiers = [[" ".join(part for part in (explains, said) if part) for said in fullest], fullest, pledges, [""]]
     unlike = [tier for at, tier in enumerate(tiers) if tier and tier not in tiers[:at]]
     return [_after(tier) for tier in unlike]
+
+
+def _unpromised(reading: Reading) -> Case:
+    """The case without the promises that we have made to this author already, where it is about the same thing."""
+    case, pack = reading.case, reading.pack
+    if not reading.again:
+        return case
+    made = {each.what for turn in case.thread if turn.ours for each in commitments(turn.text, case, pack)}
+    left = tuple(promise for promise in case.business.voice.may_promise if promise not in made)
+    voice = case.business.voice.model_copy(update={"may_promise": left})
+    return replace(case, business=case.business.model_copy(update={"voice": voice}))
 
 
 def _ways(reading: Reading, family: Family | None, promise: str) -> list[str]:
@@ -134,6 +148,8 @@ def _complaint(reading: Reading) -> Plan:
         (each.format(name=name) for each in voice.say("hail") if (name := knowledge.first_name(reading.case))), ""
     )
     shapes = [_shape(reading), "complaint_short", "complaint_brief"]
+    if reading.case.style.length < 1 and shapes[0] == "complaint":
+        shapes.reverse()
     if reading.again:
         shapes = ["complaint_again"]
     liked = reading.liked[0].says if reading.liked else ""
@@ -164,7 +180,9 @@ def _family(named: Sequence[Point], reading: Reading) -> Family | None:
 
 
 def _only_thing(reading: Reading) -> list[Point]:
-    """Where no frame speaks: the one of our products that it is about."""
+    """Where no frame speaks and it is bitter: the one thing that it is about."""
+    if not reading.is_bitter:
+        return []
     return [Point(reading.thing, f"{reading.pack.speech.trouble.format(thing=reading.thing)}")] if reading.thing else []
 
 
@@ -207,6 +225,8 @@ def _why(reading: Reading, named: Iterable[Point]) -> tuple[str, ...]:
         reasons += ("may be meant the other way round: read it first",)
     if reading.again:
         reasons += ("you have answered this before",)
+    if reading.raised or reading.lowered:
+        reasons += (_stars(reading),)
     return reasons
 
 
@@ -254,6 +274,10 @@ def _regulated_praise(reading: Reading) -> Plan:
 # --- Praise --------------------------------------------------------------------------------------------
 
 
+#: Two liked things are named together while each takes no more characters than this.
+_SHORT = 40
+
+
 def _praise(reading: Reading) -> Plan:
     """Thanks, and one thing by its name; nothing is sold and nothing is owned."""
     voice = voice_of(reading)
@@ -285,12 +309,22 @@ def _praise(reading: Reading) -> Plan:
 def _liked_thing(reading: Reading) -> str:
     """What was liked, else one of the business's products or another thing that the praise is about."""
     if reading.liked:
-        return reading.liked[0].says
+        return (
+            listed([point.says for point in reading.liked if len(point.says) <= _SHORT], reading.pack)
+            or reading.liked[0].says
+        )
     return f"{reading.pack.speech.article}{reading.thing}" if reading.thing else ""
 
 
 def _thanked(reading: Reading) -> Plan:
+    if reading.raised:
+        return Plan([voice_of(reading).say("raised")], "", (_stars(reading),))
     return Plan([voice_of(reading).say("thanked")], "", ("an answer to their thanks",))
+
+
+def _stars(reading: Reading) -> str:
+    case = reading.case
+    return f"after your answer the stars went from {case.stars_before or 0:g} to {case.rating or 0:g}"
 
 
 # --- Questions and wishes ---------------------------------------------------------------------------------
@@ -301,14 +335,14 @@ def _question(reading: Reading) -> Plan:
     case, pack, voice = reading.case, reading.pack, voice_of(reading)
     owner = reading.is_regulated
     reasons = _TO_OWNER if owner else ()
-    fact = next(iter(knowledge.told(case, pack)), None)
+    fact = next(iter(knowledge.answers(case, pack)), None)
     says, about = (fact.say, fact.about) if fact else (knowledge.opening_hours(case, pack), "opening hours")
     if says:
         intros = [""] if _answered(reading) else voice.say("answer_intro")
         wordings = [intro + says + after for after, intro in product(pack.said("answer_closing"), intros)]
         return Plan([wordings], "", (*reasons, f"fact: {about}"), for_owner=owner)
     promise = knowledge.promise_to(case, pack, "finds_out")
-    thing = f"{pack.speech.article}{reading.product}" if reading.product and not owner else ""
+    thing = "" if owner else _asked_about(reading)
     named = (
         [each.format(promise=promise, thing=thing) for each in voice.say("unknown_thing")] if thing and promise else []
     )
@@ -318,6 +352,18 @@ def _question(reading: Reading) -> Plan:
     return Plan(
         [tier for tier in (named, unnamed) if tier], lacks, reasons, voice.say("answer_intro")[0], for_owner=owner
     )
+
+
+def _asked_about(reading: Reading) -> str:
+    """What a question is about: a product of ours, else the thing that its sentence names, as narrowly as it asks."""
+    case, pack = reading.case, reading.pack
+    asking = next((each for each in sentences(case.mention[:LONGEST], pack) if "?" in each), "")
+    about = reading.product or next((each.says for each in things_in(asking, case, pack)), "")
+    narrows = pack.find("narrows").search(asking)
+    narrower = f" {narrows[0].lower()}" if narrows else ""
+    for proper in (*pack.speech.months, *pack.speech.days):
+        narrower = narrower.replace(proper.lower(), proper)
+    return f"{pack.speech.article}{about}{narrower}" if about else ""
 
 
 def _answered(reading: Reading) -> bool:

@@ -27,6 +27,8 @@ FALLBACK = "en"
 SLOTS = frozenset(
     {"thing", "ours", "over", "next", "after", "person", "word", "word2", "time", "span", "count", "money", "size", "size2", "since", "clock", "times"}
 )  # fmt: skip
+#: Those that name a thing.
+THING_SLOTS = frozenset({"thing", "ours", "over", "next", "after"})
 #: What a frame's named group may catch: words that the frame itself lists, or a number.
 GROUPS = frozenset({"word", "word2", "count", "money", "size", "size2", "since", "times"})
 
@@ -61,6 +63,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     "praise_closing": frozenset(),
     "praise_loss": frozenset(),
     "thanked": frozenset(),
+    "raised": frozenset(),
     "answer_intro": frozenset(),
     "answer_closing": frozenset(),
     "unknown": frozenset({"promise"}),
@@ -88,7 +91,8 @@ EXPRESSIONS = frozenset(
         "asks_help", "turned", "non_apology", "apology", "feeling", "explains", "blames", "money",
         "review", "own_details", "asks", "data", "privately", "liability", "customer", "deed",
         "jargon", "thanks", "gladness", "cheer", "sells", "argues", "invites", "formal_address",
-        "informal_address", "syllable", "pledge", "future", "unable", "time_named",
+        "informal_address", "syllable", "pledge", "future", "unable", "time_named", "greets", "farewell",
+        "narrows",
     ]
 )  # fmt: skip
 
@@ -147,6 +151,8 @@ class Speech(Part):
     #: By article, the forms of a word that may stand beside such a thing.
     agrees: Mapping[str, Expression] = Field(default_factory=dict)
     plural: Expression = ""
+    #: Words that may stand before a thing and tell which one it is: colours, materials, days.
+    describes: Words = frozenset()
     #: Small words that may stand anywhere in a promise.
     small: Words = frozenset()
     #: Weekdays as a promise names them, Monday first.

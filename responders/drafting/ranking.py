@@ -20,6 +20,9 @@ PER_WORD = 3.0
 #: A reply that begins like one of the last three loses so much, and each warning of the rules as much.
 WORN = 6.0
 WARNED = 3.0
+#: What a length, and an exclamation mark, that the business's people like are worth.
+LENGTH = 8.0
+CHEER = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def score(body: str, reading: Reading, recent: Recent, warnings: int) -> float:
     specific = 50 * (1 - math.exp(-echo * PER_WORD / 9))
     tone = _owning(body, reading) if reading.kind in OWNING else _kindness(body, reading)
     worn = WORN if recent.begins_alike(body) else 0.0
-    return specific + tone + _fit(body, reading) - worn - WARNED * warnings - 10 * recent.likeness(body)
+    fits = _fit(body, reading) + _style(body, reading)
+    return specific + tone + fits - worn - WARNED * warnings - 10 * recent.likeness(body)
 
 
 def _owning(body: str, reading: Reading) -> float:
@@ -63,6 +67,14 @@ def _owning(body: str, reading: Reading) -> float:
 def _kindness(body: str, reading: Reading) -> float:
     praised = reading.kind in (Kind.PRAISE, Kind.REGULATED_PRAISE, Kind.THANKED)
     return 12.0 if praised and reading.pack.find("gladness").search(body) else 0.0
+
+
+def _style(body: str, reading: Reading) -> float:
+    """Up to 12 for what the business's people make of our drafts: shorter or longer, and livelier."""
+    style = reading.case.style
+    share = min(len(words(body, reading.pack)) / usual(reading).most, 1.0)
+    length = 0.0 if style.length == 1.0 else LENGTH * (1 - share if style.length < 1 else share)
+    return length + (CHEER if style.cheer > 0 and "!" in body and reading.kind not in OWNING else 0.0)
 
 
 def _fit(body: str, reading: Reading) -> float:

@@ -47,7 +47,15 @@ def opening_missing(looked: Looked) -> str | None:
     return f"It must begin with “{wanted}”, or the author is not told of it."
 
 
-_LEFTOVER = re.compile(r"\[[^\[\]]{0,80}\]|\{[^{}]{0,80}\}|<[A-Za-z_][\w ]{0,40}>|\bas an AI\b", re.IGNORECASE)
+_LEFTOVER = re.compile(
+    r"\[[^\[\]]{0,80}\]|\{[^{}]{0,80}\}|<[A-Za-z_][\w ]{0,40}>"
+    r"|\b(?:as|(?:I am|I['’]m)) an? (?:AI|artificial intelligence|(?:large )?language model)\b"
+    r"|\bals (?:eine? )?(?:KI|künstliche Intelligenz|Sprachmodell)\b"
+    r"|\ben tant qu['’](?:une? )?(?:IA|intelligence artificielle|modèle de langage)\b|\ben tant que modèle de langage\b"
+    r"|\bcomo (?:una? )?(?:IA|inteligencia artificial|modelo de lenguaje)\b"
+    r"|\b(?:come|in quanto) (?:una? |un['’])?(?:IA|intelligenza artificiale|modello linguistico)\b",
+    re.IGNORECASE,
+)
 
 
 def leftover(looked: Looked) -> str | None:
@@ -196,9 +204,14 @@ def loose_promise(looked: Looked) -> str | None:
     )
 
 
+#: Countries that read as a word where somebody forgot a space ("cold.it was"); such a link ends what is said, or
+#: goes on with a path.
+_WORDS = "am|as|at|be|by|do|es|id|im|in|is|it|la|me|mi|my|ne|no|pa|se|si|so|su|to|tu|us|va|vi"
 _LINK = re.compile(
-    r"\bhttps?://[^\s<>\"]{1,500}|(?<![@\w.-])(?:www\.)?(?:[a-z0-9-]{1,63}\.){1,4}"
-    r"(?:com|org|net|io|co|uk|de|fr|es|nl|eu|app|shop|store|info|biz|ly|gl|link|xyz|ru)\b(?![\w@.]*@)(?:/\S{0,500})?",
+    r"\bhttps?://[^\s<>\"]{1,500}|\bwww\.[\w.-]{1,253}(?:/\S{0,500})?"
+    r"|(?<![@\w.-])(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24}/\S{1,500}|(?<![@\w.-])(?=[0-9-]{0,63}[a-z])(?:[a-z0-9-]{1,63}\.){1,4}"
+    r"(?:com|org|net|app|shop|store|info|biz|link|xyz|online|site|website|club|click|top|dev|page|blog|news|live|zip"
+    rf"|(?-i:(?!(?:{_WORDS})\b(?:[,;]? [a-z]|['’]))[a-z]{{2}}))\b(?![\w@.-]*@)(?!\.?\w)(?:/\S{{0,500}})?",
     re.IGNORECASE,
 )
 
@@ -226,7 +239,7 @@ def _host(link: str) -> str:
         host = urlsplit(link if "://" in link else f"https://{link}").hostname or ""
     except ValueError:  # no address at all, such as an unclosed bracket
         return link
-    return host.lower().removeprefix("www.")
+    return host.lower().rstrip(".").removeprefix("www.")
 
 
 def contact_forbidden(looked: Looked) -> str | None:

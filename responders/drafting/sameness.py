@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from responders.drafting.base import Case
-from responders.drafting.packs import Pack
+from responders.drafting.packs import Pack, compiled
 from responders.drafting.words import plainly
 
 #: Two replies that share half of their three-word runs read as copies.
@@ -23,6 +23,9 @@ class Recent:
     def __init__(self, case: Case, pack: Pack) -> None:
         self._pack = pack
         self._names = _names(case)
+        greets, farewell = (pack.expressions.get(name) or "(?!)" for name in ("greets", "farewell"))
+        self._greeting = compiled(rf"^\s*(?:@\S+\s+)*{greets}(?:\s+[^\W\d_]+)?\s*[,!:]")
+        self._farewell = compiled(rf"{farewell}[,!]?\s+[^\W\d_][\w'’-]*\W*$")
         self._runs = [runs for recent in case.recent if (runs := self.runs(recent))]
         self._by_run: dict[tuple[str, ...], list[int]] = {}
         for number, runs in enumerate(self._runs):
@@ -30,9 +33,13 @@ class Recent:
                 self._by_run.setdefault(run, []).append(number)
         self._openings = {self._opening(recent) for recent in case.recent[:OPENINGS]}
 
+    def _said(self, text: str) -> list[str]:
+        """The words of `text` between the handles, greeting and farewell that many replies share."""
+        return plainly(self._farewell.sub("", self._greeting.sub("", text)), self._pack).split()
+
     def runs(self, text: str) -> frozenset[tuple[str, ...]]:
         """The three-word runs of `text`."""
-        said = ["#" if word in self._names or word[0].isdigit() else word for word in plainly(text, self._pack).split()]
+        said = ["#" if word in self._names or word[0].isdigit() else word for word in self._said(text)]
         return frozenset(tuple(said[at : at + 3]) for at in range(max(1, len(said) - 2))) if said else frozenset()
 
     def likeness(self, text: str) -> float:
@@ -50,7 +57,7 @@ class Recent:
         return self.likeness(text) >= TOO_ALIKE
 
     def _opening(self, text: str) -> str:
-        return " ".join(plainly(text, self._pack).split()[:OPENING_WORDS])
+        return " ".join(self._said(text)[:OPENING_WORDS])
 
 
 def _names(case: Case) -> frozenset[str]:

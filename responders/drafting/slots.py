@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from responders.drafting.base import Case
 from responders.drafting.packs import Pack, compiled, packs
-from responders.drafting.words import LONGEST
+from responders.drafting.words import LONGEST, listed
 
 #: A thing counts as the one that an issue is about when it stands within so many characters of it.
 NEAR = 50
@@ -22,6 +22,8 @@ TIME_NEAR = 70
 OURS = 12
 #: What stands behind a comma counts as so many characters further off.
 APART = 25
+#: So many wishes are named.
+WISHES = 2
 #: What is bought or missed stands right behind: at most so many words lie between.
 BETWEEN = 2
 
@@ -46,11 +48,19 @@ class Things:
         self._written = bare if self._articles_of else {}
         self._known = {_key(article.sub("", name)): says for name, says in things.items()}
         self._plural = pack.speech.plural
+        self._days = {day.lower(): day for day in pack.speech.days}
+        which = "|".join(map(re.escape, sorted(pack.speech.describes | self._days.keys(), key=len, reverse=True)))
+        self._which = (
+            re.compile(rf"(?<![\w-])(?:(?:{which})[ -]){{1,3}}$", re.IGNORECASE) if pack.speech.describes else None
+        )
         self._search = [(True, self._compile(self._own)), (False, self._compile(self._known))]
 
     def _compile(self, names: Mapping[str, str]) -> re.Pattern[str] | None:
         spelled = sorted({_singular(name) for name in names} | set(names), key=len, reverse=True)
-        joined = "|".join(r"[\s-]+".join(map(re.escape, name.split())) for name in spelled)
+        by_letter: dict[str, list[str]] = {}  # told apart by their first letter, hundreds of names cost little
+        for name in spelled:
+            by_letter.setdefault(name[0], []).append(r"[\s-]+".join(map(re.escape, name[1:].split(" "))))
+        joined = "|".join(f"{re.escape(letter)}(?:{'|'.join(rests)})" for letter, rests in by_letter.items())
         return re.compile(rf"(?<![\w-])(?:{joined}){self._plural}(?![\w-])", re.IGNORECASE) if names else None
 
     def find(self, text: str) -> list[Named]:
@@ -60,8 +70,16 @@ class Things:
             for match in search.finditer(text) if search else ():
                 if all(match.end() <= other.start or match.start() >= other.end for other in found):
                     says = self._says(match[0], ours)
-                    found.append(Named(match.start(), match.end(), self._with_article(says) if ours else says, ours))
+                    which = self._which.search(text[: match.start()]) if self._which else None
+                    start = match.start() - len(which[0]) if which else match.start()
+                    named = self._with_article(says) if ours else says
+                    found.append(Named(start, match.end(), self._told_apart(which[0] if which else "", named), ours))
         return sorted(found, key=lambda named: named.start)
+
+    def _told_apart(self, which: str, name: str) -> str:
+        """`name` behind the words that tell which one it is, days with their capital."""
+        told = [self._days.get(word.lower(), word.lower()) for word in which.split()]
+        return " ".join((*told, name))
 
     def _says(self, found: str, ours: bool) -> str:
         """As the list writes it, in the plural where the text has that."""
@@ -79,7 +97,8 @@ class Things:
         if (written := self._written.get(name, name)) != name:
             return written[0].lower() + written[1:]
         head = name.split(maxsplit=1)[0].lower()
-        article = self._known.get(head, head).removesuffix(head) if self._articles_of else ""
+        known = self._known.get(head, head) if self._articles_of else head
+        article = known[: -len(head)] if known.lower().endswith(head) else ""
         by_form = (each for each, names in self._articles_of.items() if compiled(names).match(name))
         return (article or next(by_form, "")) + name
 
@@ -98,16 +117,24 @@ def _things(products: tuple[str, ...], code: str) -> Things:
     return Things(products, pack.things, pack)
 
 
-def things_in(text: str, case: Case, pack: Pack) -> list[Named]:
+def things_in(text: str, case: Case, pack: Pack) -> tuple[Named, ...]:
     """The business's products and the pack's things that `text` names, in order."""
-    return _things(case.business.business.products, pack.code).find(text[:LONGEST])
+    return _things_in(text[:LONGEST], case.business.business.products, pack.code)
+
+
+@lru_cache(maxsize=1024)
+def _things_in(text: str, products: tuple[str, ...], code: str) -> tuple[Named, ...]:
+    return tuple(_things(products, code).find(text))  # one case asks for the same sentence several times
 
 
 def wishes_in(text: str, pack: Pack) -> str:
-    """What is wished for, by the pack's list; the longest name wins; empty: nothing of it."""
-    lowered = text[:LONGEST].lower()
-    held = [name for name in pack.wishes if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lowered)]
-    return pack.wishes[max(held, key=len)] if held else ""
+    """What is wished for, by the pack's list, two things at most; the longest names win; empty: nothing of it."""
+    rest, held = text[:LONGEST].lower(), dict[str, int]()
+    for name in sorted(pack.wishes, key=len, reverse=True):
+        if (found := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", rest)) and len(held) < WISHES:
+            held.setdefault(pack.wishes[name], found.start())
+            rest = rest.replace(name, " " * len(name))
+    return listed(sorted(held, key=held.__getitem__), pack)
 
 
 def person_in(case: Case) -> str:
@@ -131,7 +158,9 @@ class Line:
         """Every slot that can be filled around one match of a frame."""
         start, end = found.span()
         inside = {name: value.lower().strip() for name, value in found.groupdict().items() if value}
-        named = [each for each in self.named if self._agrees(each.says, inside.get("word") or inside.get("word2", ""))]
+        caught = [found.span(name) for name, value in found.groupdict().items() if value]
+        others = [each for each in self.named if not any(each.start < stop and at < each.end for at, stop in caught)]
+        named = [each for each in others if self._agrees(each.says, inside.get("word") or inside.get("word2", ""))]
         near = sorted((self._distance(each, start, end), at, each) for at, each in enumerate(named))
         close = [each for distance, _, each in near if distance <= NEAR]
         behind = [each for each in named if each.start >= end]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from connectors.base import RouteKind
 from responders.drafting.base import Case
 from responders.drafting.frames import Point, liked, points, product_of, thing_of
-from responders.drafting.knowledge import everything_told
-from responders.drafting.packs import Pack, compiled, pack_of
-from responders.drafting.slots import person_in, wishes_in
+from responders.drafting.knowledge import answers, everything_told
+from responders.drafting.packs import Pack, compiled, pack_of, packs
+from responders.drafting.slots import person_in, things_in, wishes_in
 from responders.drafting.words import LONGEST, telling
 from storage.assessment import Intent, Polarity, SeverityLevel
 
@@ -66,9 +67,20 @@ class Reading:
     again: bool = False
     informal: bool = False
     sarcasm: bool = False
+    #: The author has given more stars since we answered, and fewer.
+    raised: bool = False
+    lowered: bool = False
     #: The stems of the mention's telling words, and what the business file allows to repeat.
     telling: frozenset[str] = frozenset()
     told: tuple[str, ...] = ()
+
+    @property
+    def is_bitter(self) -> bool:
+        """Whether it sounds as if something went wrong, beside what could be named."""
+        case = self.case
+        few_stars = case.rating is not None and case.rating < _GOOD_STARS
+        turned = bool(self.pack.find("turned").search(case.mention[:LONGEST]))
+        return case.assessment.polarity is Polarity.NEGATIVE or few_stars or turned
 
     @property
     def is_regulated(self) -> bool:
@@ -102,7 +114,8 @@ def read(case: Case) -> Reading:
         bool(pack.find("loss").search(text)),
         again,
         is_informal(case, pack),
-        case.assessment.sarcasm or bool(found and pack.find("irony").search(text)),
+        _is_sarcasm(case, found, bool(pack.find("irony").search(text))),
+        *_changed(case),
         frozenset(telling(text, pack)),
         tuple(everything_told(case, pack)),
     )
@@ -117,7 +130,14 @@ def graveness(case: Case, pack: Pack) -> tuple[str, ...]:
         word for word in case.business.reply.escalate_on if re.search(rf"(?<!\w){re.escape(word)}", text, re.IGNORECASE)
     ]
     why += [f"“{word}”" for word in own]
-    why += [name.replace("_", " ") for name, expression in pack.grave.items() if compiled(expression).search(text)]
+    # Where the language is not certain, what is grave in any of them is.
+    spoken = [pack] if case.assessment.language == pack.code else packs().values()
+    why += [
+        name.replace("_", " ")
+        for each in spoken
+        for name, expression in each.grave.items()
+        if compiled(expression).search(text)
+    ]
     if pack.find("hair").search(text) and pack.find("hair_grave").search(text):
         why.append("thing in food")  # a hair alone is a complaint
     return tuple(dict.fromkeys(why))
@@ -131,6 +151,12 @@ def is_informal(case: Case, pack: Pack) -> bool:
     )
 
 
+def _is_sarcasm(case: Case, found: Sequence[Point], ironic: bool) -> bool:
+    """Kind words with trouble beside them; kind words alone are meant as they are said."""
+    has_cue = bool(found) or ironic or case.assessment.polarity is not Polarity.POSITIVE
+    return (case.assessment.sarcasm and has_cue) or (ironic and bool(found))
+
+
 def _found(case: Case, pack: Pack, praised: tuple[Point, ...]) -> tuple[tuple[Point, ...], bool]:
     """What went wrong, without what was praised; in a thread what is new, else what it was about before."""
     found = [
@@ -141,9 +167,24 @@ def _found(case: Case, pack: Pack, praised: tuple[Point, ...]) -> tuple[tuple[Po
     if not any(turn.ours for turn in case.thread):
         return tuple(found), False
     before = points(replace(case, mention="\n".join(turn.text for turn in case.thread if not turn.ours)), pack)
+    ours = telling(" ".join(turn.text for turn in case.thread if turn.ours), pack)
     known = {point.family for point in before}
-    new = [point for point in found if point.family not in known]
+    # Of an edited post nobody has what it said before, but we know what we have answered.
+    new = [point for point in found if point.family not in known and not _trouble(point, case, pack) & ours]
     return tuple(new or found or before), not new
+
+
+def _trouble(point: Point, case: Case, pack: Pack) -> set[str]:
+    """The stems that tell what is wrong, without the thing that it is wrong with."""
+    things = telling(" ".join(each.says for each in things_in(point.says, case, pack)), pack)
+    return telling(point.says, pack) - things or telling(point.says, pack)
+
+
+def _changed(case: Case) -> tuple[bool, bool]:
+    """Whether the stars have risen, and fallen, since we answered."""
+    if case.stars_before is None or case.rating is None:
+        return False, False
+    return case.rating > case.stars_before, case.rating < case.stars_before
 
 
 def _kind(reading: Reading) -> Kind:
@@ -152,6 +193,13 @@ def _kind(reading: Reading) -> Kind:
         return Kind.UNANSWERABLE
     if reading.grave:
         return Kind.CRISIS
+    if (
+        reading.raised
+        and not reading.is_regulated
+        and (case.rating or 0) >= _GOOD_STARS
+        and not case.assessment.sarcasm
+    ):
+        return Kind.THANKED
     if (
         any(turn.ours for turn in case.thread)
         and reading.pack.find("thanked").search(case.mention)
@@ -170,11 +218,15 @@ def _complains(reading: Reading) -> bool:
 def _wants(reading: Reading) -> Kind:
     """What the author wants; the points that were found correct what the words alone seemed to say."""
     intent, rating = reading.case.assessment.intent, reading.case.rating
-    if intent is Intent.SPAM:
+    if intent is Intent.SPAM and not _strong(reading):
         return Kind.UNCLEAR
     if _wishes(reading):
         return Kind.SUGGESTION
-    if reading.sarcasm or (rating is not None and rating <= 2):
+    # Good stars and nothing that went wrong are meant as they are said.
+    is_bitter = reading.sarcasm and (rating is None or rating < _GOOD_STARS or bool(reading.points))
+    if rating is not None and rating >= _GOOD_STARS and _is_mixed(reading):
+        return Kind.MIXED
+    if is_bitter or (rating is not None and rating <= 2):
         return Kind.COMPLAINT
     return Kind.MIXED if _is_mixed(reading) else _BY_INTENT[intent](reading)
 
@@ -199,6 +251,16 @@ def _strong(reading: Reading) -> bool:
     return any(not point.weak for point in reading.points)
 
 
+def _complaint(reading: Reading) -> Kind:
+    """A complaint, unless nothing went wrong that could be named, and nobody sounds as if it had."""
+    polarity = reading.case.assessment.polarity
+    if reading.points or polarity is Polarity.NEGATIVE or _says(reading, "turned"):
+        return Kind.COMPLAINT
+    if _asks_for_help(reading):
+        return Kind.QUESTION
+    return Kind.PRAISE if polarity is Polarity.POSITIVE or reading.liked else Kind.COMPLAINT
+
+
 def _praise(reading: Reading) -> Kind:
     if _asks_for_help(reading):
         return Kind.QUESTION
@@ -210,8 +272,11 @@ def _praise(reading: Reading) -> Kind:
 
 
 def _asks_for_help(reading: Reading) -> bool:
-    is_upset = _says(reading, "turned") or reading.case.assessment.polarity is Polarity.NEGATIVE
-    return _says(reading, "asks_help") and not is_upset and len(reading.points) < 2
+    judged = reading.case.assessment
+    asks = judged.intent in (Intent.QUESTION, Intent.PURCHASE) and "?" in reading.case.mention
+    is_upset = _says(reading, "turned") or (judged.polarity is Polarity.NEGATIVE and not asks)
+    is_told = not _strong(reading) or bool(answers(reading.case, reading.pack))  # else it is trouble first
+    return _says(reading, "asks_help") and not is_upset and is_told and len(reading.points) < 2
 
 
 def _question(reading: Reading) -> Kind:
@@ -227,12 +292,21 @@ def _suggestion(reading: Reading) -> Kind:
     return Kind.COMPLAINT if _strong(reading) and not reading.wish and not reading.liked else Kind.SUGGESTION
 
 
+def _opportunity(reading: Reading) -> Kind:
+    """An offer, unless it tells of trouble or of something liked, or asks about one of our products."""
+    if reading.liked or _strong(reading):
+        return _other(reading)
+    return Kind.QUESTION if reading.product and _asks_for_help(reading) else Kind.OPPORTUNITY
+
+
 def _other(reading: Reading) -> Kind:
     polarity = reading.case.assessment.polarity
     if polarity is Polarity.NEGATIVE or _says(reading, "turned"):
         return Kind.COMPLAINT
     if _asks_for_help(reading) or ("?" in reading.case.mention and not _strong(reading)):
         return Kind.QUESTION
+    if _strong(reading) and not reading.liked:
+        return Kind.COMPLAINT
     if polarity is Polarity.POSITIVE or reading.liked or (reading.person and not reading.points):
         return Kind.PRAISE
     return Kind.COMPLAINT if reading.points else Kind.UNCLEAR
@@ -247,11 +321,12 @@ _REGULATED = {
 }
 
 _BY_INTENT = {
-    Intent.COMPLAINT: lambda reading: Kind.COMPLAINT,
+    Intent.COMPLAINT: _complaint,
     Intent.PRAISE: _praise,
     Intent.QUESTION: _question,
     Intent.PURCHASE: _question,
     Intent.SUGGESTION: _suggestion,
-    Intent.OPPORTUNITY: lambda reading: Kind.OPPORTUNITY,
+    Intent.OPPORTUNITY: _opportunity,
+    Intent.SPAM: _other,
     Intent.OTHER: _other,
 }

@@ -16,7 +16,12 @@ _HANDLES = re.compile(r"^\s*(?:@\S+\s*)+")
 
 def words(text: str, pack: Pack) -> list[str]:
     """The words of `text` in lower case, in order."""
-    return [word.lower() for word in compiled(pack.speech.word).findall(text)]
+    return list(_words(text, pack.speech.word))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str, word: str) -> tuple[str, ...]:
+    return tuple(found.lower() for found in compiled(word).findall(text))  # the rules ask for the same sentences
 
 
 def sentences(text: str, pack: Pack) -> list[str]:

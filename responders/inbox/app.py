@@ -11,6 +11,7 @@ from config.settings import Settings
 from responders.approvals import Desk
 from responders.inbox import (
     case,
+    chats,
     decisions,
     digests,
     hearing,
@@ -74,6 +75,7 @@ def _routes() -> list[web.AbstractRouteDef]:
         web.get("/mentions", signed_in(hearing.listing)),
         web.get(f"/mentions/{_ID}", signed_in(hearing.mention)),
         web.post(f"/mentions/{_ID}/not-us", signed_in(decisions.not_us)),
+        web.post(f"/mentions/{_ID}/correct", signed_in(decisions.correct)),
         web.get(f"/authors/{_ID}", signed_in(hearing.author)),
         web.get(f"/authors/{_ID}/erase", signed_in(hearing.ask_to_erase)),
         web.post(f"/authors/{_ID}/erase", signed_in(hearing.erase)),
@@ -84,6 +86,9 @@ def _routes() -> list[web.AbstractRouteDef]:
         web.post("/paste", signed_in(pasting.take)),
         web.get("/promises", signed_in(promised.show)),
         web.post(f"/promises/{_ID}/close", signed_in(promised.keep)),
+        web.get("/chats", signed_in(chats.show)),
+        web.post("/chats/code", signed_in(chats.issue)),
+        web.post("/chats/unlink", signed_in(chats.unlink)),
         web.get("/digests", signed_in(digests.listing)),
         web.get(f"/digests/{_WEEK}", signed_in(digests.show)),
         web.get(f"/digests/{_WEEK}/mail", signed_in(digests.mail)),

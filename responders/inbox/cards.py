@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from config.settings import BusinessSettings, Person
 from connectors.base import RouteKind
 from responders.inbox.words import Times
-from storage import Author, Delivery, Draft, Mention, Session, deliveries, mentions
+from storage import Author, Delivery, Draft, Mention, Session, deliveries, mentions, reposts
 from storage.states import MOVES, Action, DraftState, Role
 
 #: Longer drafts are opened before anybody decides about them.
@@ -31,6 +31,8 @@ class Card:
     delivery: Delivery | None
     actions: frozenset[Action]
     business: str
+    #: How often it was seen again elsewhere.
+    again: int = 0
 
     @property
     def who(self) -> str:
@@ -72,6 +74,7 @@ async def cards(
     """The cards of these drafts as `person` sees them, in the same order."""
     authors = await mentions.authors(session, business.id, [m.author_id for _, m in pairs if m.author_id])
     under_way = await deliveries.of_drafts(session, business.id, [d.id for d, _ in pairs if d.id and d.approved_by])
+    again = await reposts.seen_again(session, [m.id for _, m in pairs if m.id])
     return [
         Card(
             draft,
@@ -80,6 +83,7 @@ async def cards(
             under_way.get(draft.id or 0),
             possible(draft, person),
             business.business.name,
+            again.get(mention.id or 0, 0),
         )
         for draft, mention in pairs
     ]

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from config.settings import Role
 from connectors.lengths import length
+from responders import correcting
 from responders.cases import limits
 from responders.errors import DecisionError
 from responders.escalation import escalation_words
@@ -18,7 +19,7 @@ from responders.inbox import words
 from responders.inbox.cards import Card, cards
 from responders.inbox.pages import render, say, status_of
 from responders.inbox.visits import Visit
-from storage import Draft, Mention, Session, audit, drafts, mentions, promises
+from storage import Draft, Mention, Session, audit, deliveries, drafts, mentions, promises
 from storage.states import Action, DraftState
 
 
@@ -51,6 +52,7 @@ async def page(visit: Visit, error: DecisionError | None = None, typed: str = ""
         content: dict[str, Any] = {
             "card": card,
             "history": await mentions.thread(session, card.mention),
+            "replies": await _other_replies(session, card),
             "steps": await _story(session, visit.id, card, wordings),
             "promises": await promises.of_draft(session, visit.id, draft_id),
             "next_card": await _next(session, visit, draft_id),
@@ -69,6 +71,7 @@ async def page(visit: Visit, error: DecisionError | None = None, typed: str = ""
         may_overrule=_may_overrule(visit, card, checks),
         escalation=escalation_words(visit.business, f"{card.mention.title} {card.mention.text}"),
         snoozes=words.snoozes(visit.times),
+        sayings=correcting.SAYINGS,
         has_owner=any(person.role is Role.OWNER for person in visit.business.staff),
         **content,
     )
@@ -102,12 +105,22 @@ def _may_overrule(visit: Visit, card: Card, checks: Mapping[str, Any]) -> bool:
     return visit.is_owner and bool(blocks) and not any(finding.final for finding in blocks)
 
 
+async def _other_replies(session: Session, card: Card) -> Sequence[deliveries.Public]:
+    """What we have answered to this very post under other drafts: its author has changed it since, or it was reopened."""
+    replies = (await deliveries.public(session, [card.mention.id or 0])).get(card.mention.id or 0, ())
+    return [reply for reply in replies if reply.draft_id != card.draft.id]
+
+
 async def _next(session: Session, visit: Visit, draft_id: int) -> Card | None:
     """The most urgent other draft that waits."""
     states = {DraftState.PENDING, DraftState.ESCALATED} if visit.is_owner else {DraftState.PENDING}
     waiting = await drafts.queue(session, visit.id, now=visit.inbox.now(), states=states, limit=2)
     others = [pair for pair in waiting if pair[0].id != draft_id][:1]
     return next(iter(await cards(session, visit.business, visit.person, others)), None)
+
+
+def _stars(detail: Mapping[str, Any]) -> str:
+    return f"{detail['before']:g} → {detail['after']:g}" if "after" in detail else ""
 
 
 async def _story(session: Session, business_id: str, card: Card, wordings: Mapping[int, str]) -> Sequence[Step]:
@@ -125,7 +138,7 @@ async def _story(session: Session, business_id: str, card: Card, wordings: Mappi
                 "Warmline" if line.who == drafts.WARMLINE else line.who,
                 words.DEEDS.get(line.what, line.what),
                 str(line.detail.get("channel", "")),
-                reasons.get((line.what, line.at), ""),
+                reasons.get((line.what, line.at), "") or _stars(line.detail),
                 wordings.get(made, ""),
             )
         )

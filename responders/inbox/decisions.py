@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from responders import correcting
 from responders.approvals import Choice
 from responders.errors import DecisionError
 from responders.inbox import case
@@ -75,6 +76,19 @@ def _until(visit: Visit) -> datetime | None:
         return own.replace(tzinfo=visit.business.business.zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+async def correct(visit: Visit) -> web.Response:
+    """Puts what a person says of a mention over what was thought of it."""
+    mention_id = visit.number()
+    said = visit.form.get("said", "")
+    async with visit.store.read() as session:
+        if await mentions.get(session, visit.id, mention_id) is None:
+            raise web.HTTPNotFound
+    if said not in correcting.SAYINGS:
+        raise web.HTTPBadRequest(text="The inbox does not know this label.")
+    await correcting.correct(visit.inbox.desk, visit.id, mention_id, said, visit.person.name, "inbox")
+    return see(f"/mentions/{mention_id}")
 
 
 async def not_us(visit: Visit) -> web.Response:

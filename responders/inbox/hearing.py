@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from responders import correcting
 from responders.inbox.pages import render, see
 from responders.inbox.visits import Eraser, Visit
 from responders.inbox.words import whole
-from storage import Author, Draft, Mention, drafts, mentions
+from storage import Author, Draft, Mention, drafts, mentions, reposts
 from storage.search import search as find
 
 PAGE = 30
@@ -69,7 +70,10 @@ async def mention(visit: Visit) -> web.Response:
             raise web.HTTPNotFound
         answers = await drafts.for_mention(session, visit.id, visit.number())
         author = await mentions.author(session, visit.id, found.author_id) if found.author_id else None
-    return render(visit, "mention.html", mention=found, author=author, drafts=answers)
+        again = (await reposts.seen_again(session, [visit.number()])).get(visit.number(), 0)
+    return render(
+        visit, "mention.html", mention=found, author=author, drafts=answers, again=again, sayings=correcting.SAYINGS
+    )
 
 
 async def author(visit: Visit) -> web.Response:

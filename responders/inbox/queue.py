@@ -10,10 +10,12 @@ from aiohttp import web
 
 from responders.inbox.cards import Card, cards
 from responders.inbox.pages import render
-from responders.inbox.praise import is_plain_praise
 from responders.inbox.visits import Visit
 from responders.inbox.words import whole
+from responders.praise import is_plain_praise
+from responders.voice import in_words
 from storage import Session, alerts, drafts, promises, sources
+from storage.acceptance import acceptance
 from storage.states import UNDECIDED, DraftState, SourceState
 
 _NOTHING = "Nothing waits for you. Everybody who wrote has been answered – well done."
@@ -108,7 +110,9 @@ async def _done(visit: Visit, session: Session) -> Section:
     }  # fmt: skip
     pairs = await drafts.latest(session, visit.id, states, limit=8)
     found = await cards(session, visit.business, visit.person, pairs)
-    return Section("done", "Recently done", "", found, len(found))
+    now = visit.inbox.now()
+    fared = in_words(await acceptance(session, visit.id, now - timedelta(days=30), now), why=True)
+    return Section("done", "Recently done", f"The last 30 days. {fared}" if fared else "", found, len(found))
 
 
 async def _about(visit: Visit, session: Session) -> Card | None:

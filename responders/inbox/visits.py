@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlencode
 
 from aiohttp import web
 from jinja2 import Environment
@@ -137,6 +138,8 @@ async def who(request: web.Request) -> tuple[LoginSession, BusinessSettings, Per
 def _signed_out(request: web.Request, inbox: Inbox, form: MultiDict[str]) -> web.StreamResponse:
     """The way to the door; words that were typed are shown, so that they are not lost."""
     if request.method in ("GET", "HEAD"):
-        raise web.HTTPSeeOther("/sign-in")
+        raise web.HTTPSeeOther(
+            f"/sign-in?{urlencode({'next': request.path_qs})}" if request.path != "/" else "/sign-in"
+        )
     page = inbox.templates.get_template("signed_out.html").render(typed=form.get("text", ""))
     return web.Response(text=page, content_type="text/html", status=401)

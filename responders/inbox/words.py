@@ -53,9 +53,13 @@ DEEDS = {
     "expire": "let it lapse",
     "withdraw": "withdrew it",
     "not us": "said that it is not about us",
+    "correct": "said what it is",
     "kept": "kept the promise",
     "broken": "said that the promise was broken",
     "paste": "pasted it",
+    "answered": "wrote back",
+    "rated": "changed the stars",
+    "reworded": "changed what they wrote",
 }
 
 SOURCES = {

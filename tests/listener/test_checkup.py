@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from config.settings import SourceTable, Voice
+from config.settings import Installation, Settings, SourceTable, Voice
 from connectors.base import Traits
+from listener import checkup
 from listener.checkup import Line, duties, forecast, print_line
 from tests.builders import business
+from tests.listener.test_chats import installed
+from tests.responders.channels.simulated import Server
 
 #: Asked every hour: 720 calls in a month of thirty days.
 HOURLY = Traits("town", every=timedelta(hours=1), cost_per_call=Decimal("0.01"))
@@ -78,3 +82,19 @@ def test_a_warning_has_a_mark_of_its_own(capsys: pytest.CaptureFixture[str]) -> 
         print_line(line)
 
     assert [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()] == ["✓", "!", "✗"]
+
+
+async def test_each_chat_says_who_we_are_there_or_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = {"good": Server(), "bad": Server(is_down=True)}
+    monkeypatch.setattr(checkup, "installed_channels", lambda: installed(servers))
+    asked = business(channels=[{"type": "good", "place": "room"}, {"type": "bad"}])
+    settings = Settings(installation=Installation(), businesses={"crumb": asked}, home=tmp_path)
+
+    lines = [line async for line in checkup._chats(asked, settings, None)]  # type: ignore[arg-type]
+
+    assert [(line.what, line.works, line.says) for line in lines] == [
+        ('chat "good"', True, "Warmline, in the simulated chat; asks in room"),
+        ('chat "bad"', False, "The chat cannot be reached."),
+    ]

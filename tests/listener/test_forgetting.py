@@ -50,7 +50,7 @@ RECORDING: tuple[dict[str, Any], ...] = (
         "author": ANA,
         "text": "Crumb & Co: marvellous sourdough, thank you!",
     },
-    {"id": "r-3", "at": "mon 13:20", "rating": 5, "author": BO, "text": "Splendid rye at Crumb & Co, thank you!"},
+    {"id": "r-3", "at": "mon 13:20", "rating": 5, "author": BO, "text": "Splendid rye at Crumb & Co, I love it!"},
     {"id": "r-4", "at": "never", "author": ANA, "text": "A line that cannot be read."},
 )
 #: Whatever tells of Ana or repeats her words; her public reply's address is the platform's.

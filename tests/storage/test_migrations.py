@@ -21,10 +21,12 @@ from storage.migrations.triggers import put
 from storage.models import Record
 from tests.builders import keep_mentions, keep_source, mention_row, opened, sqlite_at
 
-NEXT = """
+HEAD = migrations.HEAD
+AFTER = f"{int(HEAD) + 1:04}"
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "{AFTER}", "{HEAD}", None, None
 def upgrade():
     with op.batch_alter_table("mention") as batch:
         batch.alter_column("title", existing_type=sa.String(), nullable=True)  # SQLite rebuilds the table for that
@@ -45,10 +47,10 @@ def later(monkeypatch: pytest.MonkeyPatch, folder: Path, source: str) -> None:
     """Makes this version know one revision more."""
     here = folder / "migrations"
     shutil.copytree(migrations._HERE, here)
-    (here / "versions" / "0003_moods.py").write_text(source)
+    (here / "versions" / f"{AFTER}_moods.py").write_text(source)
     monkeypatch.setattr(migrations, "_HERE", here)
-    monkeypatch.setattr(migrations, "REVISIONS", (*migrations.REVISIONS, "0003"))
-    monkeypatch.setattr(migrations, "HEAD", "0003")
+    monkeypatch.setattr(migrations, "REVISIONS", (*migrations.REVISIONS, AFTER))
+    monkeypatch.setattr(migrations, "HEAD", AFTER)
 
 
 async def test_an_empty_database_gets_every_table(empty_address: str) -> None:
@@ -110,7 +112,7 @@ async def test_a_sqlite_file_that_holds_something_is_copied_before_an_upgrade(
     (copy,) = (tmp_path / "backups").iterdir()
     with sqlite3.connect(copy) as before:
         assert before.execute("select count(*) from mention").fetchone() == (1,)
-        assert before.execute("select version_num from alembic_version").fetchone() == ("0002",)
+        assert before.execute("select version_num from alembic_version").fetchone() == (HEAD,)
     before.close()
 
 
@@ -153,7 +155,7 @@ async def test_an_upgrade_that_would_lose_rows_is_undone(
         empty_address,
         lambda c: c.execute(text("select (select count(*) from mention), version_num from alembic_version")).one(),
     )
-    assert tuple(kept) == (1, "0002")
+    assert tuple(kept) == (1, HEAD)
 
 
 async def test_triggers_can_be_put_in_place_again_and_again(empty_address: str) -> None:

@@ -160,6 +160,22 @@ def test_a_clear_change_is_said_in_words(bakery: BusinessSettings) -> None:
     assert "Clearly less happy and more unhappy than the week before." in html
 
 
+def test_drafts_outcomes_and_a_language_model_have_a_line_each(bakery: BusinessSettings) -> None:
+    told = figures(
+        counts(1, 0, 0),
+        counts(0, 0, 0),
+        accepted="Of 2 drafts: 2 approved as drafted.",
+        outcomes={"replies": 3, "answered": 1, "raised": 1, "lowered": 0, "silent": 1},
+        model={"tokens": 12300, "money": 0.42},
+    )
+
+    html, plain = render(told, bakery)
+
+    for said in ("2 approved as drafted", "1 followed by more stars", "used 12,300 tokens this month, for 0.42"):
+        assert said in html
+        assert said in " ".join(plain.split())
+
+
 def test_a_quiet_week_reads_kindly(bakery: BusinessSettings) -> None:
     html, plain = both(figures(counts(0, 0, 0), counts(0, 1, 2)), bakery)
 
@@ -252,3 +268,9 @@ def test_the_same_figures_give_the_same_mail(bakery: BusinessSettings) -> None:
 )
 def test_a_week_is_spoken_of_as_people_do(monday: date, said: str) -> None:
     assert span(monday) == said
+
+
+def test_who_had_to_read_abuse_is_named_so_that_somebody_asks_after_them(bakery: BusinessSettings) -> None:
+    html, plain = both(figures(counts(1, 0, 0), counts(0, 0, 0), exposure={"Jon": 1, "Mia": 3}), bakery)
+
+    assert all("Abusive posts were read by Jon once, Mia 3 times." in text for text in (html, plain))

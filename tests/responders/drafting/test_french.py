@@ -78,14 +78,14 @@ async def proposal(mention: str, intent: Intent = Intent.COMPLAINT, **changes: A
 
 #: A mention, what was made of it, and what the reply must name.
 CASES: list[tuple[str, dict[str, Any], list[str]]] = [
-    ("40 minutes d'attente pour un flat white, et en plus il était froid.", {}, ["40 minutes d'attente pour le flat white", "le flat white froid"]),
+    ("40 minutes d'attente pour un flat white, et en plus il était froid.", {}, ["40 minutes d'attente", "le flat white froid"]),
     ("Des croissants de la veille et une vendeuse très désagréable.", {"emotion": Emotion.ANGRY}, ["les croissants de la veille et cet accueil désagréable"]),
     ("J'ai été prélevée deux fois en mars et personne ne décroche. Trois mails sans réponse.", {"emotion": Emotion.ANGRY}, ["le montant prélevé deux fois", "trois mails sans réponse"]),
     ("Porte close à 15 h alors que Google vous dit ouverts.", {"platform": "google"}, ["la porte close"]),
     ("La chambre était sale et le chauffage en panne.", {"platform": "tripadvisor"}, ["la chambre sale et le chauffage en panne"]),
     ("Le vase est arrivé cassé et personne n'a répondu à mes messages.", {"emotion": Emotion.DISAPPOINTED}, ["le vase en mauvais état à l'arrivée", "personne n'ait répondu"]),
     ("Les croissants étaient déjà en rupture à neuf heures.", {"platform": "x"}, ["les croissants en rupture"]),
-    ("Le steak était trop cuit et beaucoup trop cher.", {"platform": "facebook", "author": "Camille Petit"}, ["la cuisson ratée pour le steak"]),
+    ("Le steak était trop cuit et beaucoup trop cher.", {"platform": "facebook", "author": "Camille Petit"}, ["la cuisson ratée"]),
     ("La soupe était froide.", {}, ["la soupe froide"]),
     ("Annoncé végétarien, avec des lardons dans la quiche.", {}, ["ce plat qui n'était pas végétarien"]),
     ("Bravo pour l'attente, une demi-heure de queue pour des frites froides.", {"sarcasm": True}, ["une demi-heure", "les frites froides"]),

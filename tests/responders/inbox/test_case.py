@@ -321,6 +321,29 @@ async def test_not_about_us_withdraws_the_draft(house: House, mia: Visitor) -> N
     assert (await house.household.standing(draft)).state is DraftState.WITHDRAWN
 
 
+async def test_what_a_person_says_of_a_mention_is_shown_at_once(house: House, mia: Visitor) -> None:
+    heard = await house.household.hear("We left a crumb trail")
+    await house.household.draft(mention=heard)
+    await mia.get("/")
+
+    _, page = await mia.post(f"/mentions/{heard}/correct", {"said": "complaint"})
+    status, _ = await mia.post(f"/mentions/{heard}/correct", {"said": "nonsense"})
+
+    assert "Mia said so" in page
+    assert status == 400
+
+
+async def test_a_case_tells_how_far_it_was_carried_and_whether_it_is_in_doubt(house: House, mia: Visitor) -> None:
+    first = await house.household.hear("Frozen cake", doubt="“trail” stands in it")
+    await house.household.hear("Frozen cake", repost=True, first_id=first)
+    draft = await house.household.draft(mention=first)
+
+    _, page = await mia.get(f"/drafts/{draft}")
+
+    assert "also seen once" in page
+    assert "perhaps not about you: “trail” stands in it" in page
+
+
 async def test_checks_count_as_the_platform_does(house: House, mia: Visitor) -> None:
     heard = await house.household.hear("nice", limits=[["graphemes", 5], ["bytes", 300]])
     draft = await house.household.draft(mention=heard)

@@ -40,7 +40,8 @@ async def test_no_page_shows_anything_to_a_stranger(house: House, stranger: Visi
             continue
         sent = {"headers": {"Origin": house.address}, "data": {"text": "x"}} if route.method == "POST" else {}
         answer = await stranger.session.request(route.method, house.address + path, allow_redirects=False, **sent)
-        if (answer.status, answer.headers.get("Location")) not in ((303, "/sign-in"), (401, None)):
+        door = answer.headers.get("Location", "").partition("?")[0]
+        if (answer.status, door) not in ((303, "/sign-in"), (401, "")):
             shown.append((route.method, path, answer.status))
 
     assert shown == []
@@ -134,7 +135,7 @@ async def test_another_business_is_not_there(house: House, mia: Visitor) -> None
 
     read = [f"/drafts/{theirs}", f"/mentions/{heard}", "/authors/1"]
     sent = [
-        f"/drafts/{theirs}/decide", f"/drafts/{theirs}/check", f"/mentions/{heard}/not-us", "/authors/1/erase",
+        f"/drafts/{theirs}/decide", f"/drafts/{theirs}/check", f"/mentions/{heard}/not-us", f"/mentions/{heard}/correct", "/authors/1/erase",
         f"/sources/{household.sources['petal'].id}/ask-again", "/promises/1/close",
     ]  # fmt: skip
     form = {"revision": "1", "action": "approve", "text": "x"}
