@@ -180,10 +180,13 @@ def _family(named: Sequence[Point], reading: Reading) -> Family | None:
 
 
 def _only_thing(reading: Reading) -> list[Point]:
-    """Where no frame speaks and it is bitter: the one thing that it is about."""
-    if not reading.is_bitter:
+    """Where no frame speaks and it is surely bitter: the one product of ours that it is about.
+
+    A thing that is not ours may be anywhere in the story: "I only noticed in the car".
+    """
+    if not reading.is_bitter or not reading.product:
         return []
-    return [Point(reading.thing, f"{reading.pack.speech.trouble.format(thing=reading.thing)}")] if reading.thing else []
+    return [Point(reading.product, reading.pack.speech.trouble.format(thing=reading.product))]
 
 
 def _feelings(reading: Reading, family: Family | None) -> list[str]:
@@ -307,13 +310,13 @@ def _praise(reading: Reading) -> Plan:
 
 
 def _liked_thing(reading: Reading) -> str:
-    """What was liked, else one of the business's products or another thing that the praise is about."""
+    """What was liked, else one of the business's products: any other thing may be anywhere in the story."""
     if reading.liked:
         return (
             listed([point.says for point in reading.liked if len(point.says) <= _SHORT], reading.pack)
             or reading.liked[0].says
         )
-    return f"{reading.pack.speech.article}{reading.thing}" if reading.thing else ""
+    return f"{reading.pack.speech.article}{reading.product}" if reading.product else ""
 
 
 def _thanked(reading: Reading) -> Plan:

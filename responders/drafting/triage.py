@@ -45,6 +45,8 @@ OWNING = frozenset({Kind.COMPLAINT, Kind.MIXED})
 
 
 #: From so many stars on, praise is praise whatever else it names.
+#: From this confidence on, words alone say that something went wrong.
+_SURELY = 0.6
 _GOOD_STARS = 4
 
 
@@ -76,11 +78,12 @@ class Reading:
 
     @property
     def is_bitter(self) -> bool:
-        """Whether it sounds as if something went wrong, beside what could be named."""
+        """Whether it surely sounds as if something went wrong, beside what could be named."""
         case = self.case
         few_stars = case.rating is not None and case.rating < _GOOD_STARS
         turned = bool(self.pack.find("turned").search(case.mention[:LONGEST]))
-        return case.assessment.polarity is Polarity.NEGATIVE or few_stars or turned
+        judged = case.assessment
+        return few_stars or turned or (judged.polarity is Polarity.NEGATIVE and judged.confidence >= _SURELY)
 
     @property
     def is_regulated(self) -> bool:

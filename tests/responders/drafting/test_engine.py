@@ -50,6 +50,32 @@ async def test_a_complaint_is_named_met_owned_and_followed_up():
     )
 
 
+async def test_what_is_not_ours_is_never_said_to_be_the_trouble():
+    told = await abstention("Paid with a fifty and got the change for a twenty. I only noticed in the car.", rating=2)
+
+    assert "nothing was found that the reply could name" in told.reason
+    assert "car" not in told.skeleton
+
+
+@pytest.mark.parametrize(("confidence", "is_named"), [(0.45, False), (0.9, True)])
+async def test_trouble_is_owned_only_where_it_is_sure_that_there_is_any(confidence: float, is_named: bool):
+    answer = await draft("The age of the cinnamon buns stands on every receipt.", confidence=confidence)
+
+    assert isinstance(answer, Proposal) is is_named
+
+
+async def test_only_what_is_ours_or_was_liked_is_named_in_thanks():
+    answer = await proposal("I grumbled about the queue, and now it is gone.", Intent.PRAISE, rating=5)
+
+    assert "queue" not in answer.text
+
+
+async def test_a_receipt_that_is_kept_is_no_wait():
+    told = await draft("Frozen in the middle. I still have the receipt.", rating=2)
+
+    assert "wait" not in (told.text if isinstance(told, Proposal) else told.skeleton)
+
+
 async def test_a_business_adds_frames_and_phrases_of_its_own():
     lantern = Frame(about="lantern walk", words=("lantern*",), says=("the rained-off lantern walk",))
     own = {"frames": (lantern,), "phrases": Phrases(feel=("it rained on us all",))}
