@@ -68,6 +68,17 @@ class Evidence:
         """What praises."""
         return self.reading.plain(*_PRAISE)
 
+    @property
+    def is_surely_praise(self) -> bool:
+        """Whether it praises in words of blame ("no complaints"), and nothing speaks against it."""
+        sure = self.reading.plain("praise.sure")
+        turns = [
+            hit
+            for hit in self.reading.hits.get("sarcasm.contrast", ())
+            if not any(each.start <= hit.start and hit.end <= each.end for each in sure)  # "nothing but praise"
+        ]
+        return bool(sure) and not (self.complaints or self.severity.kinds or turns)
+
     @cached_property
     def complaint(self) -> float:
         """How much complains, 0 to 2."""

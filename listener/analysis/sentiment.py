@@ -9,14 +9,17 @@ from storage.assessment import Polarity
 STRONG = 0.6
 
 
-def polarity(opinion: Opinion, rating: float | None, *, bad: bool) -> tuple[Polarity, float]:
+def polarity(opinion: Opinion, rating: float | None, *, bad: bool, good: bool) -> tuple[Polarity, float]:
     """Which way it goes, and how sure that is, 0 to 1; stars outrank words.
 
-    `bad` says that it is severe by a rule, or surely a complaint.
+    `bad` says that it is severe by a rule, or surely a complaint; `good` that
+    a rule is sure of its praise, and outranks the tables.
     """
     negative, _, positive = opinion.polarity
     if rating is not None:
         return _by_stars(positive - negative, rating)
+    if good:
+        return Polarity.POSITIVE, max(positive, 0.7)
     if bad:
         return Polarity.NEGATIVE, max(negative, 0.7)
     chance, side = max(zip(opinion.polarity, SIDES, strict=True))

@@ -12,7 +12,7 @@ from storage.assessment import Reason, Severity, SeverityKind, SeverityLevel
 NOT_SEVERE = Severity()
 
 #: From this chance on, what a table alone believes is more than a notice.
-SURE = 0.4
+SURE = 0.75
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ def _facts(matter: Matter) -> list[Line]:
     if mention.emotion not in (Emotion.NEUTRAL, Emotion.UNSURE):
         feeling += f", {mention.emotion.value}"
     severity = SeverityLevel(mention.severity_level)
-    level = f" · {severity.word} severity ({', '.join(mention.severity_kinds)})" if severity else ""
+    perhaps = "perhaps " if severity is SeverityLevel.NOTICE else ""
+    level = f" · {severity.word} severity ({perhaps}{', '.join(mention.severity_kinds)})" if severity else ""
     words = [] if matter.is_veiled else [f"“{word}”" for reason in because(mention) for word in reason["words"][:2]]
     told = f": {', '.join(dict.fromkeys(words[:4]))}" if words else ""
     facts = [Line(Kind.FACT, f"{mention.intent.value.capitalize()}, {feeling}{level}{told}")]

@@ -64,6 +64,8 @@ def test_a_hair_in_the_cake_is_a_severe_complaint_although_no_word_of_it_feels(a
         ("I am suing you people", "high", "legal"),
         ("The waiter made a racist remark", "high", "discrimination"),
         ("They refused to let my guide dog in", "high", "discrimination"),
+        ("Crates in the doorway, so I could not get in with my wheelchair", "high", "discrimination"),
+        ("Mit dem Rollstuhl kam ich nicht rein", "high", "discrimination"),
         ("We are never coming back", "notice", "leaving"),
         ("Never again!", "notice", "leaving"),
         ("I am contacting the local news about this", "high", "viral"),
@@ -146,6 +148,28 @@ def test_what_the_writer_wants_is_found(assessor: Assessor, text: str, intent: I
 )
 def test_stars_outrank_words(assessor: Assessor, text: str, rating: float | None, polarity: Polarity) -> None:
     assert assessor.assess(text, rating=rating).polarity == polarity
+
+
+@pytest.mark.parametrize(
+    ("text", "polarity"),
+    [
+        ("No complaints at all", Polarity.POSITIVE),
+        ("Nothing but praise for this team", Polarity.POSITIVE),
+        ("Can't fault it", Polarity.POSITIVE),
+        ("No complaints, but the soup was cold", Polarity.NEGATIVE),
+        ("I have no complaints. Except they overcharged me", Polarity.NEGATIVE),
+    ],
+)
+def test_praise_in_words_of_blame_is_praise_unless_it_turns(assessor: Assessor, text: str, polarity: Polarity) -> None:
+    assert assessor.assess(text).polarity is polarity
+
+
+def test_what_a_table_alone_suspects_is_a_notice_and_no_alarm(assessor: Assessor) -> None:
+    kind = assessor.assess(
+        "The sourdough was still warm when I got home and the whole kitchen smelled of it.", rating=5
+    )
+
+    assert kind.severity.level <= SeverityLevel.NOTICE
 
 
 def test_vader_judges_english_only() -> None:

@@ -29,11 +29,16 @@ DELIGHTED = Opinion((0.01, 0.04, 0.95), 0.9, {})
     ],
 )
 def test_the_side_follows_stars_then_words(opinion: Opinion, rating: float | None, bad: bool, side: Polarity) -> None:
-    assert polarity(opinion, rating, bad=bad)[0] == side
+    assert polarity(opinion, rating, bad=bad, good=False)[0] == side
 
 
 def test_stars_and_words_that_agree_are_surer() -> None:
-    assert polarity(GLAD, 5, bad=False)[1] > polarity(BITTER, 5, bad=False)[1]
+    assert polarity(GLAD, 5, bad=False, good=False)[1] > polarity(BITTER, 5, bad=False, good=False)[1]
+
+
+def test_praise_that_a_rule_is_sure_of_outranks_the_tables_but_not_stars() -> None:
+    assert polarity(BITTER, None, bad=False, good=True)[0] is Polarity.POSITIVE
+    assert polarity(BITTER, 1, bad=False, good=True)[0] is Polarity.NEGATIVE
 
 
 def test_two_opinions_are_mixed_half_and_half() -> None:
