@@ -16,7 +16,7 @@ from config.settings import BusinessSettings
 from responders.errors import NotAllowed
 from storage import Store, audit, identities
 
-#: Without letters and digits that look alike; 31⁸ codes make guessing hopeless at the pace that is allowed.
+#: Without letters and digits that look alike; 32⁸ codes make guessing hopeless at the pace that is allowed.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8
 CODE_LASTS = timedelta(minutes=15)

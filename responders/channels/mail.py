@@ -7,7 +7,6 @@ the draft.
 
 from __future__ import annotations
 
-import asyncio
 import html
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from config.errors import ConfigError
 from connectors.base import Limit
 from connectors.lengths import Counter
 from responders.channels.base import (
-    Act,
     Card,
     Channel,
     ChannelType,
@@ -29,11 +27,10 @@ from responders.channels.base import (
     Limits,
     Line,
     Pace,
-    Question,
     Ref,
     Surroundings,
-    Taker,
 )
+from responders.channels.notices import Notices, links, title
 from responders.errors import ChannelDenied
 
 LIMITS = Limits(
@@ -77,7 +74,7 @@ class MailSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MailChannel:
+class MailChannel(Notices):
     """Mails to one person each; a place is a mail address, and a card's message is the page that it leads to."""
 
     limits = LIMITS
@@ -86,31 +83,11 @@ class MailChannel:
         self._mailer = mailer
         self._passage = passage
 
-    async def run(self, taker: Taker) -> None:
-        """Waits until it is cancelled: nobody can answer a notice."""
-        await asyncio.Event().wait()
-
-    def direct(self, actor: str) -> str:
-        """One person's mailbox."""
-        return actor
-
     async def post(self, place: str, card: Card, key: str) -> Ref:
         """Mails a card; a mail that was lost on its way is mailed again, for a second one does no harm."""
-        links = [button for row in card.buttons for button in row if button.url]
-        passages = [(button.label, await self._passage(place, button.url)) for button in links]
-        subject = next((line.text for line in card.lines if line.kind is Kind.TITLE), "A draft waits for you")
-        await self._carrier().send([place], subject, plain(card, passages), rich(card, passages))
-        return Ref(place, links[0].url if links else key)
-
-    async def show(self, ref: Ref, card: Card) -> bool:
-        """A mail stays as it was sent."""
-        return True
-
-    async def ask(self, act: Act, question: Question) -> None:
-        """Nobody presses anything in a mail."""
-
-    async def tell(self, act: Act, text: str) -> None:
-        """Nobody presses anything in a mail."""
+        passages = [(label, await self._passage(place, address)) for label, address in links(card)]
+        await self._carrier().send([place], title(card), plain(card, passages), rich(card, passages))
+        return Ref(place, next((address for _, address in links(card)), key))
 
     async def nudge(self, ref: Ref, text: str, actors: Sequence[str]) -> None:
         """Mails a reminder, to each with a link of their own."""
@@ -119,17 +96,10 @@ class MailChannel:
             said = Card((Line(Kind.STATUS, text),))
             await self._carrier().send([to], f"Reminder: {text}", plain(said, passages), rich(said, passages))
 
-    async def missed(self, refs: Sequence[Ref]) -> list[Act]:
-        """Nothing: what is done in the inbox is done there."""
-        return []
-
     async def check(self) -> str:
         """Signs in to the mail server."""
         await self._carrier().check()
         return "the mail server takes our mail"
-
-    async def close(self) -> None:
-        """There is nothing to let go of."""
 
     def _carrier(self) -> Carrier:
         mailer = self._mailer()
@@ -147,16 +117,16 @@ _FOOT = (
 )
 
 
-def plain(card: Card, links: Sequence[tuple[str, str]]) -> str:
+def plain(card: Card, passages: Sequence[tuple[str, str]]) -> str:
     """A card as plain text, with its links (label and address) below."""
     lines = [line.text for line in card.lines if line.text]
-    return "\n\n".join([*lines, *(f"{label}: {address}" for label, address in links), _FOOT]) + "\n"
+    return "\n\n".join([*lines, *(f"{label}: {address}" for label, address in passages), _FOOT]) + "\n"
 
 
-def rich(card: Card, links: Sequence[tuple[str, str]]) -> str:
+def rich(card: Card, passages: Sequence[tuple[str, str]]) -> str:
     """The same as HTML that loads nothing from anywhere."""
     parts = [f"<p>{_STYLED.get(line.kind, '{}').format(_text(line.text))}</p>" for line in card.lines if line.text]
-    parts += [f'<p><a href="{html.escape(address)}">{_text(label)}</a></p>' for label, address in links]
+    parts += [f'<p><a href="{html.escape(address)}">{_text(label)}</a></p>' for label, address in passages]
     return "\n".join(["<!doctype html>", *parts, f"<p><small>{_text(_FOOT)}</small></p>", ""])
 
 

@@ -20,7 +20,6 @@ from config.secrets import Secret
 from connectors.base import Limit
 from connectors.lengths import Counter
 from responders.channels.base import (
-    Act,
     Card,
     Channel,
     ChannelType,
@@ -28,11 +27,10 @@ from responders.channels.base import (
     Kind,
     Limits,
     Pace,
-    Question,
     Ref,
     Surroundings,
-    Taker,
 )
+from responders.channels.notices import Notices, links, title
 from responders.errors import ChannelDenied, ChannelError
 
 LIMITS = Limits(
@@ -56,7 +54,7 @@ class NotifySettings(BaseModel):
     url: Secret
 
 
-class NotifyChannel:
+class NotifyChannel(Notices):
     """Notices to whatever `url` names; a place is only a label, and a card's message is the page that it leads to."""
 
     limits = LIMITS
@@ -66,51 +64,24 @@ class NotifyChannel:
         self._services: Any = None
         self._door = asyncio.Lock()
 
-    async def run(self, taker: Taker) -> None:
-        """Waits until it is cancelled: nobody can answer a notice."""
-        await asyncio.Event().wait()
-
-    def direct(self, actor: str) -> str:
-        """The same service for everybody."""
-        return actor
-
     async def post(self, place: str, card: Card, key: str) -> Ref:
         """Sends a card as a notice."""
-        links = [button for row in card.buttons for button in row if button.url]
-        title = next((line.text for line in card.lines if line.kind is Kind.TITLE), "A draft waits for you")
         says = [line.text for line in card.lines if line.kind in (Kind.FACT, Kind.STATUS) and line.text]
-        await self._notify(title, [*says, *(f"{button.label}: {button.url}" for button in links)])
-        return Ref(place, links[0].url if links else key)
-
-    async def show(self, ref: Ref, card: Card) -> bool:
-        """A notice stays as it was sent."""
-        return True
-
-    async def ask(self, act: Act, question: Question) -> None:
-        """Nobody presses anything in a notice."""
-
-    async def tell(self, act: Act, text: str) -> None:
-        """Nobody presses anything in a notice."""
+        await self._notify(title(card), [*says, *(f"{label}: {address}" for label, address in links(card))])
+        return Ref(place, next((address for _, address in links(card)), key))
 
     async def nudge(self, ref: Ref, text: str, actors: Sequence[str]) -> None:
         """Sends a reminder with the same link."""
         await self._notify("Reminder", [text, *([ref.message] if "://" in ref.message else [])])
-
-    async def missed(self, refs: Sequence[Ref]) -> list[Act]:
-        """Nothing: what is done in the inbox is done there."""
-        return []
 
     async def check(self) -> str:
         """Reads the addresses; nothing is sent."""
         services = await self._loaded()
         return f"{len(services)} service{'s' if len(services) != 1 else ''} named"
 
-    async def close(self) -> None:
-        """There is nothing to let go of."""
-
-    async def _notify(self, title: str, lines: Sequence[str]) -> None:
+    async def _notify(self, headline: str, lines: Sequence[str]) -> None:
         services = await self._loaded()
-        if not await services.async_notify(title=title, body="\n".join(lines), body_format="text"):
+        if not await services.async_notify(title=headline, body="\n".join(lines), body_format="text"):
             raise ChannelError(
                 "A service did not take a notice.",
                 "The draft waits in the inbox.",
