@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Index, Text, UniqueConstraint, text
 from sqlmodel import Field
 
-from storage.record import Json, Record, choice
+from storage.record import NEVER_AGAIN, Json, Record, choice
 
 
 class CardState(StrEnum):
@@ -61,6 +61,7 @@ class Card(Record, table=True):
         ),
         Index("ix_card_work", "business_id", "channel", "state", "next_at"),
         Index("ix_card_message", "business_id", "channel", "place", "message"),
+        NEVER_AGAIN,
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -23,7 +23,7 @@ from storage.assessment import (
     SeverityKind,
     SeverityLevel,
 )
-from storage.record import Json, Record, choice
+from storage.record import NEVER_AGAIN, Json, Record, choice
 from storage.states import OPEN, DraftState, PromiseState, SourceState
 
 
@@ -75,7 +75,7 @@ class Token(Record, table=True):
 class Author(Record, table=True):
     """Who wrote a mention, as far as the platform tells; erasable."""
 
-    __table_args__ = (UniqueConstraint("business_id", "platform", "external_id"),)
+    __table_args__ = (UniqueConstraint("business_id", "platform", "external_id"), NEVER_AGAIN)
 
     id: int | None = Field(default=None, primary_key=True)
     business_id: str = Field(foreign_key="business.id", ondelete="CASCADE")
@@ -104,6 +104,7 @@ class Mention(Record, table=True):
         Index("ix_mention_owed", "business_id", "id", sqlite_where=text("owed"), postgresql_where=text("owed")),
         Index("ix_mention_not_us", "business_id", "id", sqlite_where=text("not_us"), postgresql_where=text("not_us")),
         Index("ix_mention_first", "first_id", sqlite_where=text("repost"), postgresql_where=text("repost")),
+        NEVER_AGAIN,
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -228,6 +229,7 @@ class Draft(Record, table=True):
             sqlite_where=_IS_OPEN,
             postgresql_where=_IS_OPEN,
         ),
+        NEVER_AGAIN,
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -330,7 +332,7 @@ class Delivery(Record, table=True):
 class Promise(Record, table=True):
     """Something an approved reply committed the business to."""
 
-    __table_args__ = (Index("ix_promise_due", "business_id", "state", "due_at"),)
+    __table_args__ = (Index("ix_promise_due", "business_id", "state", "due_at"), NEVER_AGAIN)
 
     id: int | None = Field(default=None, primary_key=True)
     business_id: str = Field(foreign_key="business.id", ondelete="CASCADE")

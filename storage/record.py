@@ -18,6 +18,10 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+#: For tables whose numbers stand in buttons, links and pages: the number of a deleted row is not given again. A tap on
+#: an old card could approve what nobody saw. (SQLite's own default; PostgreSQL never gives one again.)
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 

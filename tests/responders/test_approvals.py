@@ -337,6 +337,18 @@ async def test_giving_up_a_handed_off_reply_ends_its_delivery(shop: Shop) -> Non
     assert approved.state is DraftState.APPROVED
 
 
+async def test_a_tap_on_what_was_erased_never_approves_what_came_after_it(shop: Shop) -> None:
+    erased = await shop.draft()
+    async with shop.store.work() as session:
+        await mentions.erase(session, "crumb", [erased.mention_id], NOW)
+    after = await shop.draft()
+
+    with pytest.raises(NotAllowed, match="no such draft"):
+        await shop.decide(erased, Action.APPROVE)
+
+    assert (await shop.see(after)).state is DraftState.PENDING
+
+
 async def test_a_draft_is_not_opened_again_beside_another(shop: Shop) -> None:
     draft = await shop.draft()
     await shop.decide(draft, Action.REJECT)

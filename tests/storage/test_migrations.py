@@ -12,14 +12,16 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from storage import migrations
+from storage import Store, drafts, mentions, migrations
 from storage.engines import migrating_engine
 from storage.errors import StorageError, StoreTooNew
 from storage.migrations.triggers import put
 from storage.models import Record
-from tests.builders import keep_mentions, keep_source, mention_row, opened, sqlite_at
+from storage.search import search
+from tests.builders import NOW, Clock, Shop, keep_mentions, keep_source, mention_row, opened, sqlite_at
 
 HEAD = migrations.HEAD
 AFTER = f"{int(HEAD) + 1:04}"
@@ -132,6 +134,39 @@ async def test_a_table_that_is_rebuilt_keeps_its_rows_its_children_and_its_trigg
     )
     assert tuple(counted) == (1, 1)
     assert await run(empty_address, objects) == before
+
+
+async def test_the_number_of_what_was_erased_is_not_given_again(store: Store) -> None:
+    shop, numbers = Shop(store, Clock()), []
+    for name in ("first", "second"):
+        draft = await shop.draft(author={"external_id": name, "handle": name, "name": name, "url": ""})
+        _, mention = await shop.pair(draft)
+        numbers.append((draft.id or 0, mention.id or 0, mention.author_id or 0))
+        async with store.work() as session:
+            await mentions.erase(session, "crumb", [mention.id or 0], NOW)
+            await mentions.drop_lonely_authors(session, "crumb")
+
+    first, second = numbers
+    assert all(now > before for before, now in zip(first, second, strict=True))
+
+
+async def test_an_older_file_keeps_its_rows_and_rules_when_its_numbers_become_final(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = sqlite_at(tmp_path / "warmline.db")
+    with monkeypatch.context() as back_then:
+        back_then.setattr(migrations, "HEAD", "0004")
+        async with opened(address) as store:
+            draft = await Shop(store, Clock()).draft(text="sourdough")
+
+    async with opened(address) as store, store.read() as session:
+        kept = [each.id for each in await drafts.for_mention(session, "crumb", draft.mention_id)]
+        found = [each.id for each in await search(session, "crumb", "sourdough")]
+
+    assert (kept, found) == ([draft.id], [draft.mention_id])
+    wrong = text("update draft set state = 'nonsense'")
+    with pytest.raises(IntegrityError, match="ck_draft_draft_state"):
+        await run(address, lambda connection: connection.execute(wrong) and None)
 
 
 def objects(connection: Connection) -> set[str]:
