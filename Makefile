@@ -50,9 +50,10 @@ bench-understanding: $(VENV)/.dev ## What is understood, against peers on the sa
 bench-replies: $(VENV)/.dev ## What the drafts are worth, rule by rule
 	$(BIN)/python -m benchmarks.replies
 
-$(VENV)/.train: requirements/train.txt $(VENV)/.dev
+$(VENV)/.train: requirements/train.txt requirements/meaning.txt $(VENV)/.dev
 	@echo "Installing what training needs ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/meaning.txt
 	@touch $@
 
 train: $(VENV)/.train ## Builds the table that understands mentions anew, the same to the byte
