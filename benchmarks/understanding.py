@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from benchmarks import mentions
 from benchmarks.matching import matcher
 from listener.analysis.assessing import Assessor
 from listener.analysis.deep import Encoder
@@ -108,6 +109,7 @@ def main() -> None:
         _f1(source, [row for row in many if row.source == source], assessor, library)
     _f1("eight languages, macro-F1", many, assessor, library, 0.55)
     _ours(assessor, library)
+    print(mentions.report())
     _identical(library)
     _speed(assessor, library)
     _start()
