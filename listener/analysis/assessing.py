@@ -86,7 +86,9 @@ class Assessor:
         evidence, labels = measured.evidence, self._judge.labels
         severe = evidence.severity.level >= SeverityLevel.HIGH
         complains = self._believed(opinion, "sense", "complaint")
-        side, sure = sentiment.polarity(opinion, evidence.rating, bad=severe or complains, good=evidence.is_surely_praise)
+        side, sure = sentiment.polarity(
+            opinion, evidence.rating, bad=severe or complains, good=evidence.is_surely_praise
+        )
         sarcasm = bool(evidence.sarcasm)
         if sarcasm:
             side, sure = (Polarity.NEGATIVE if evidence.rating is None else side), min(sure, 0.5)
