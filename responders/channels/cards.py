@@ -103,6 +103,7 @@ def _facts(matter: Matter) -> list[Line]:
     words = [] if matter.is_veiled else [f"“{word}”" for reason in because(mention) for word in reason["words"][:2]]
     told = f": {', '.join(dict.fromkeys(words[:4]))}" if words else ""
     facts = [Line(Kind.FACT, f"{mention.intent.value.capitalize()}, {feeling}{level}{told}")]
+    facts.append(Line(Kind.FACT, _reach(matter)))
     facts.append(Line(Kind.FACT, _history(matter)))
     due = ""
     if draft.due_at and draft.state in UNDECIDED:
@@ -110,6 +111,13 @@ def _facts(matter: Matter) -> list[Line]:
         due = f"{'Was due' if is_over else 'Due'} {matter.surface.at(draft.due_at)}. "
     facts.append(Line(Kind.FACT, f"{due}{mention.route_reason}".strip()))
     return [fact for fact in facts if fact.text]
+
+
+def _reach(matter: Matter) -> str:
+    """Whether it may be about somebody else, and how often it was repeated."""
+    doubt = f"Perhaps not about us: {matter.mention.doubt}." if matter.mention.doubt else ""
+    seen = f"Also seen {'once' if matter.again == 1 else f'{matter.again} times'}." if matter.again else ""
+    return f"{doubt} {seen}".strip()
 
 
 def _history(matter: Matter) -> str:

@@ -21,6 +21,7 @@ from storage import (
     deliveries,
     drafts,
     promises,
+    reposts,
 )
 from storage.chats import Subject
 from storage.states import MOVES, Action, DraftState, Role
@@ -57,6 +58,8 @@ class Matter:
     #: How often the author was heard before, and the last time.
     before: tuple[int, Mention | None]
     surface: Surface
+    #: How often others have said the same.
+    again: int = 0
 
     @property
     def who(self) -> str:
@@ -140,7 +143,8 @@ async def read(session: Session, card: Card, surface: Surface) -> Matter | Bundl
         [] if draft.state is DraftState.PENDING else await drafts.decisions(session, card.business_id, draft.id or 0)
     )
     before = await cards.history(session, mention)
-    return Matter(card, draft, mention, author, delivery, taken[-1] if taken else None, before, surface)
+    again = (await reposts.seen_again(session, [mention.id or 0])).get(mention.id or 0, 0)
+    return Matter(card, draft, mention, author, delivery, taken[-1] if taken else None, before, surface, again)
 
 
 async def _bundle(session: Session, card: Card, surface: Surface) -> Bundle:

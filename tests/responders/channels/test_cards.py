@@ -109,6 +109,15 @@ def test_what_is_shortened_fits_and_cuts_no_character(said: str, limit: Limit) -
     assert short == said or short == "" or (short.endswith("…") and said.startswith(short[:-1]))
 
 
+def test_a_card_says_that_a_post_is_perhaps_not_about_us_and_how_often_it_was_repeated() -> None:
+    shown = matter()
+    shown.mention.doubt = "it speaks of flour and baking powder"
+
+    card = cards.draw(replace(shown, again=4), LIMITS)
+
+    assert "Perhaps not about us: it speaks of flour and baking powder. Also seen 4 times." in text(card)
+
+
 def test_an_emoji_is_never_cut_in_two() -> None:
     family = "👨\u200d👩\u200d👧"
 

@@ -4,24 +4,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import fields
 from datetime import timedelta
 
 import pytest
 
 from responders.channels.base import Button, Card, Kind, Line, Ref
-from responders.channels.chat import Chat
-from responders.channels.mail import CHANNEL, MailChannel, PostalSurroundings, plain, rich
-from responders.channels.showing import Showing
-from responders.channels.taking import Taking
+from responders.channels.mail import CHANNEL, MailChannel, plain, rich
 from responders.errors import ChannelDenied, ChannelError
-from responders.inbox.signing_in import passage
 from responders.mail import Mailer
-from storage.states import DraftState
+from storage import Store, audit
+from storage.states import Action, DraftState
 from tests.responders.channels import documented
+from tests.responders.channels.mail_hand import STAFF, MailHand, MailStep, make_channel, play_by_mail
+from tests.responders.channels.scenario import HOSTILE, Room
 from tests.responders.channels.taker import surroundings
 from tests.responders.inbox.conftest import House, Visitor, house, household, said, stranger  # noqa: F401 – fixtures
 from tests.responders.inbox.household import COMPLAINT, bakery
@@ -33,14 +32,8 @@ MIA = "mia@crumb.example"
 @asynccontextmanager
 async def mail_for(house: House, carrier: Mailer | None) -> AsyncIterator[MailChannel]:
     """The chat as the daemon makes it."""
-    household = house.household
-
-    async def lead(mail: str, address: str) -> str:
-        return await passage(household.store, household.settings, "crumb", mail, address, household.now)
-
     async with surroundings() as around:
-        shared = {field.name: getattr(around, field.name) for field in fields(around)}
-        channel = CHANNEL.make({}, PostalSurroundings(**shared, mailer=lambda: carrier, passage=lead))
+        channel = make_channel(house.household, around, carrier)
         assert isinstance(channel, MailChannel)
         yield channel
 
@@ -80,21 +73,6 @@ async def test_a_card_comes_as_a_mail_whose_link_leads_through_the_door_to_the_p
     assert ref == Ref(MIA, f"{house.household.settings.inbox_address}/promises")
     assert "Hello Mia" in said(opened[1])  # the page with the button: opening it has signed nobody in
     assert (status, "<title>Promises" in page) == (200, True)
-
-
-async def test_a_scanner_that_opens_every_link_uses_none_up_and_decides_nothing(
-    house: House,
-    stranger: Visitor,
-    postbox: Postbox,
-    port: int,
-) -> None:
-    async with mail_for(house, mailer(port)) as channel:
-        await channel.post(MIA, card(house), "card-17-3")
-
-    for _ in range(3):
-        await stranger.get(link_in(postbox, house))
-
-    assert (await stranger.post(link_in(postbox, house)))[0] == 200
 
 
 async def test_a_reminder_has_a_fresh_link_for_each_reader(
@@ -165,47 +143,164 @@ def test_the_page_shows_what_is_mailed_and_a_table_that_works() -> None:
     assert CHANNEL.settings.model_validate(documented.options("mail"))
 
 
-async def test_from_a_draft_to_its_approval_by_mail(
-    house: House, stranger: Visitor, postbox: Postbox, port: int
+# --- The story, by mail --------------------------------------------------------------------------
+
+#: What a mail of a card says; and what the inbox calls its button.
+WAITS, APPROVE = "A draft waits for your decision", "Approve and post"
+
+
+async def a_mail_tells_that_there_is_something_to_decide_and_an_approval_is_of_what_its_link_shows(
+    room: Room, hand: MailHand
 ) -> None:
-    home = house.household
-    home.businesses["crumb"] = bakery(channels=[{"type": "mail"}])
-    mention = await home.hear("I found a hair in her cake at Crumb & Co.", COMPLAINT)
-    draft = await home.draft("We are sorry about the hair, Ana. — Mia", mention=mention)
-    async with mail_for(house, mailer(port)) as channel:
-        chat = Chat(
-            "crumb", "mail", "", channel, home.store, home.desk, lambda: home.settings, lambda: None, lambda: home.now
-        )
-        showing = Showing(chat, Taking(chat))
+    draft = await room.draft()
+    card = await room.card(WAITS)
 
-        await showing.round()
-        link = link_in(postbox, house)
-        read = await stranger.post(link)
-        await stranger.decide(draft, 1, "approve")
-        home.now += timedelta(hours=1)
-        await showing.round()
+    shown = await hand.read("Mia", card)
+    await hand.press("Mia", APPROVE)
 
-    assert f"drafts%2F{draft}" in link
-    assert "We are sorry about the hair" in read[1]
-    assert (await home.standing(draft)).state is DraftState.APPROVED
-    assert len(postbox.mails) == 1
-    assert "hair" not in postbox.mails[0].as_string()
+    approved = await room.state(draft, DraftState.APPROVED)
+    for told in ("Complaint on Google", "high severity", "An answer is due"):
+        assert told in card.text, told
+    for told in ("Ana", "hair in her cake", "We are sorry about the hair"):
+        assert (told in shown, told in card.text) == (True, False), told
+    assert (approved.approved_by, approved.text) == ("Mia", "We are sorry about the hair, Ana. — Mia")
+    assert await room.decisions(draft) == [("Mia", "approve")]
+    async with room.store.read() as session:
+        (line,) = [each for each in await audit.recent(session, "crumb", f"draft {draft}") if each.what == "approve"]
+    assert (line.who, line.detail["channel"], line.detail["revision"]) == ("Mia", "inbox", 1)
 
 
-async def test_who_does_not_answer_a_mail_is_reminded_by_another(house: House, postbox: Postbox, port: int) -> None:
-    home = house.household
-    home.businesses["crumb"] = bakery(channels=[{"type": "mail"}])
-    mention = await home.hear("I found a hair in her cake at Crumb & Co.", COMPLAINT)
-    await home.draft("We are sorry about the hair, Ana. — Mia", mention=mention)
-    async with mail_for(house, mailer(port)) as channel:
-        chat = Chat(
-            "crumb", "mail", "", channel, home.store, home.desk, lambda: home.settings, lambda: None, lambda: home.now
-        )
-        showing = Showing(chat, Taking(chat))
+async def opening_a_link_decides_nothing_and_signs_nobody_in(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    card = await room.card(WAITS)
 
-        await showing.round()
-        home.now += timedelta(hours=1)
-        await showing.round()
+    opened = [await hand.look(person, card) for person in ("Eve", "Eve", "Mia")]
 
-    first, second = postbox.mails
-    assert (second["To"], second["Subject"].startswith("Reminder: ")) == (first["To"], True)
+    assert all("Hello Mia" in page and "hair" not in page for page in opened)
+    assert await room.decisions(draft) == []
+    await hand.tap("Mia", card, APPROVE)
+    await room.state(draft, DraftState.APPROVED)
+
+
+async def nobody_who_answers_is_reminded_by_mail_then_the_next_is_asked_then_an_owner(
+    room: Room, hand: MailHand
+) -> None:
+    await room.draft()
+    await room.card(WAITS)
+
+    for _ in range(4):
+        room.household.now += timedelta(minutes=31)
+        await room.settle()
+
+    assert [card.ref.place for card in await hand.cards()] == [hand.actor(each) for each in ("Mia", "Jon", "Jo")]
+    (reminder,) = await hand.notices()
+    assert "still waits" in reminder
+
+
+async def of_two_who_use_their_links_at_once_one_decides_and_the_other_is_told(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    await room.card(WAITS)
+    for _ in range(2):
+        room.household.now += timedelta(minutes=31)
+        await room.settle()
+    mias, jons = await hand.cards()
+    await hand.read("Mia", mias)
+    await hand.read("Jon", jons)
+
+    await asyncio.gather(hand.press("Mia", APPROVE), hand.press("Jon", APPROVE))
+
+    approved = await room.state(draft, DraftState.APPROVED)
+    other = "Jon" if approved.approved_by == "Mia" else "Mia"
+    await room.told(other, f"{approved.approved_by} chose")
+    assert await room.decisions(draft) == [(approved.approved_by, "approve")]
+
+
+async def what_was_decided_is_mailed_about_no_more(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    await hand.tap("Mia", await room.card(WAITS), APPROVE)
+    await room.state(draft, DraftState.APPROVED)
+
+    room.household.now += timedelta(hours=1)
+    await room.settle()
+
+    assert len(hand.postbox.mails) == 1
+
+
+async def links_survive_a_restart(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    card = await room.card(WAITS)
+
+    await room.restart()
+    await room.settle()
+    await hand.tap("Mia", card, APPROVE)
+
+    await room.state(draft, DraftState.APPROVED)
+    assert len(hand.postbox.mails) == 1
+
+
+async def a_customers_markup_is_in_no_mail_and_is_text_where_its_link_leads(room: Room, hand: MailHand) -> None:
+    mention = await room.household.hear(HOSTILE, COMPLAINT)
+    await room.household.draft("We are sorry, Ana. — Mia", mention=mention)
+
+    card = await room.card(WAITS)
+    shown = await hand.read("Mia", card)
+
+    (mail,) = hand.postbox.mails
+    whole = str(mail["Subject"]) + "".join(part.get_content() for part in mail.iter_parts())
+    for piece in ("<!channel>", "@everyone", "*bold*", "[a](https://evil.example)", "<b>html</b>", "&amp;", "I <3 you"):
+        assert (piece in whole, piece in shown) == (False, True), piece
+
+
+async def who_has_left_the_staff_decides_nothing(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    card = await room.card(WAITS)
+    await hand.read("Mia", card)
+    room.household.businesses["crumb"] = bakery(staff=[STAFF[0]], channels=[{"type": "mail"}])
+
+    await hand.press("Mia", APPROVE)
+
+    await room.told("Mia", "You are signed out")
+    await room.state(draft, DraftState.PENDING)
+
+
+async def a_link_of_who_has_left_the_staff_lets_nobody_in(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    card = await room.card(WAITS)
+    room.household.businesses["crumb"] = bakery(staff=[STAFF[0]], channels=[{"type": "mail"}])
+
+    shown = await hand.read("Mia", card)
+
+    assert "This link is over" in shown
+    assert await room.decisions(draft) == []
+
+
+async def a_press_on_a_wording_that_has_changed_decides_nothing(room: Room, hand: MailHand) -> None:
+    draft = await room.draft()
+    await hand.read("Mia", await room.card(WAITS))
+    await room.household.decide(draft, Action.EDIT, "Jon", text="Something else entirely. — Jon")
+
+    await hand.press("Mia", APPROVE)
+
+    await room.told("Mia", "changed since you read it")
+    assert (await room.state(draft, DraftState.PENDING)).text == "Something else entirely. — Jon"
+
+
+#: What of the chats' story can be told by mail, as mail tells it. The rest cannot be: a mail holds no word of the
+#: customer's and is never repainted, nothing is pressed or asked in it, nobody links an account or deletes a card.
+MAILED: tuple[MailStep, ...] = (
+    a_mail_tells_that_there_is_something_to_decide_and_an_approval_is_of_what_its_link_shows,
+    opening_a_link_decides_nothing_and_signs_nobody_in,
+    nobody_who_answers_is_reminded_by_mail_then_the_next_is_asked_then_an_owner,
+    of_two_who_use_their_links_at_once_one_decides_and_the_other_is_told,
+    what_was_decided_is_mailed_about_no_more,
+    links_survive_a_restart,
+    a_customers_markup_is_in_no_mail_and_is_text_where_its_link_leads,
+    who_has_left_the_staff_decides_nothing,
+    a_link_of_who_has_left_the_staff_lets_nobody_in,
+    a_press_on_a_wording_that_has_changed_decides_nothing,
+)
+
+
+@pytest.mark.parametrize("step", MAILED, ids=lambda step: step.__name__)
+async def test_the_story_by_mail(step: MailStep, sqlite_store: Store) -> None:
+    await play_by_mail(step, sqlite_store)
