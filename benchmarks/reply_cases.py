@@ -85,7 +85,7 @@ def halves(file: Path) -> tuple[list[Row], list[Row]]:
 def case_of(row: Row, assessor: Assessor) -> Case:
     """The row as the daemon would put it before the drafter; only the mention's language is not told."""
     who, limit = business_of(row), LIMITS.get(row.platform)
-    judged = assessor.assess(row.mention, rating=row.rating, platform=row.platform)
+    judged = assessor.assess(row.mention, rating=row.rating)
     limits = (limit,) if limit else ()
     return Case(
         who, row.mention, row.platform, judged, NOW, limits=limits, rating=row.rating, signer=who.voice.sign_off

@@ -69,7 +69,7 @@ def _spelled(word: str) -> str:
 def _found(case: Case, frames: Sequence[Frame], pack: Pack) -> Iterator[Point]:
     """A point for each frame that speaks; what one has matched is not matched again."""
     text, denied = case.mention[:LONGEST], pack.find("denied")
-    person, only = person_in(case), _only_product(case, pack)
+    person, only = person_in(case, pack), _only_product(case, pack)
     offset = 0
     for sentence in sentences(text, pack):
         offset = max(text.find(sentence, offset), 0)

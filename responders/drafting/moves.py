@@ -5,16 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import product, zip_longest
 
 from responders.drafting import house, knowledge
 from responders.drafting.base import Case
 from responders.drafting.commitments import commitments
-from responders.drafting.frames import Point
+from responders.drafting.echo import Clause, question
+from responders.drafting.frames import MOST, Point
+from responders.drafting.naming import delight, lost_one, trouble
 from responders.drafting.packs import Family
 from responders.drafting.slots import things_in
 from responders.drafting.triage import Kind, Reading
-from responders.drafting.words import LONGEST, capitalised, is_repeatable, listed, sentences
+from responders.drafting.words import LONGEST, capitalised, is_repeatable, listed, sentences, telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def _ways_of_the_platform(voice: Voice, send: str) -> list[str]:
 def _complaint(reading: Reading) -> Plan:
     """Names the point, meets the feeling, owns it, apologises once, says what comes next."""
     voice = voice_of(reading)
-    named = list(reading.points) or _only_thing(reading)
+    named = trouble(reading)
     family = _family(named, reading)
     feels, following = _feelings(reading, family), _following(reading, family)
     before, after = voice.say("skeleton_before")[0], voice.say("skeleton_after")[0]
@@ -154,12 +156,12 @@ def _complaint(reading: Reading) -> Plan:
         shapes = ["complaint_again"]
     liked = reading.liked[0].says if reading.liked else ""
     tiers = (
-        _filled(voice.say(shape), said, feels, after, hail, liked)
+        _filled(wordings, said, feels, after, hail, liked)
         for shape in shapes
-        for said in _fewer_and_fewer(named, reading)
+        for said, wordings in _named_by(shape, named, reading)
         for after in following
     )
-    owner = any(point.owner for point in named)
+    owner = any(isinstance(point, Point) and point.owner for point in named)
     reasons = skeleton.reasons + (("your diet or allergy rules: for the owner",) if owner else ())
     return replace(skeleton, tiers=tiers, lacks="", reasons=reasons, for_owner=owner)
 
@@ -172,21 +174,11 @@ def _shape(reading: Reading) -> str:
     return "complaint_sarcasm" if reading.sarcasm else "complaint"
 
 
-def _family(named: Sequence[Point], reading: Reading) -> Family | None:
+def _family(named: Sequence[Point | Clause], reading: Reading) -> Family | None:
     """The kind of trouble; a spoiled occasion is one only where there is no other."""
-    families = [point.family for point in named]
+    families = [point.family for point in named if point.family]
     chosen = next((family for family in families if family != "occasion"), families[0] if families else "")
     return reading.pack.families.get(chosen)
-
-
-def _only_thing(reading: Reading) -> list[Point]:
-    """Where no frame speaks and it is surely bitter: the one product of ours that it is about.
-
-    A thing that is not ours may be anywhere in the story: "I only noticed in the car".
-    """
-    if not reading.is_bitter or not reading.product:
-        return []
-    return [Point(reading.product, reading.pack.speech.trouble.format(thing=reading.product))]
 
 
 def _feelings(reading: Reading, family: Family | None) -> list[str]:
@@ -196,11 +188,20 @@ def _feelings(reading: Reading, family: Family | None) -> list[str]:
     return [*voice.turn(family.feels if family else voice.say("feel")), *voice.turn(emotion or pack.feelings["other"])]
 
 
-def _fewer_and_fewer(named: Sequence[Point], reading: Reading) -> list[str]:
-    """All points in one phrase, then fewer of them."""
-    brief = reading.case.platform in house.BRIEF
-    most = min(len(named), 2 if brief else len(named))
-    return [listed([point.says for point in named[:count]], reading.pack) for count in range(most, 0, -1)]
+def _named_by(shape: str, named: Sequence[Point | Clause], reading: Reading) -> Iterator[tuple[str, list[str]]]:
+    """All that is named in one phrase with the wordings that take it, then less and less of it."""
+    voice, echo, most = voice_of(reading), reading.pack.echo, 2 if reading.case.platform in house.BRIEF else MOST
+    for count in range(min(len(named), most), 0, -1):
+        points = listed([each.says for each in named[:count] if isinstance(each, Point)], reading.pack)
+        clauses = [each.says for each in named[:count] if isinstance(each, Clause)]
+        if echo and clauses:
+            that = echo.that.format(said=listed(clauses, reading.pack))
+            about = echo.joined.format(points=points, that=that) if points else that
+            yield about, voice.turn(echo.said(shape))
+        elif shape == "complaint_loss" and (who := lost_one(reading)):
+            yield points, [each.replace("{who}", who) for each in reading.pack.losses["complaint"]]
+        else:
+            yield points, voice.say(shape)
 
 
 def _filled(
@@ -212,6 +213,7 @@ def _filled(
         for at, wording in enumerate(wordings):
             feel = feels[(at + turn) % len(feels)]
             yield wording.format(
+                about=said,
                 points=said,
                 Points=capitalised(said),
                 feel=feel,
@@ -222,7 +224,7 @@ def _filled(
             )
 
 
-def _why(reading: Reading, named: Iterable[Point]) -> tuple[str, ...]:
+def _why(reading: Reading, named: Iterable[Point | Clause]) -> tuple[str, ...]:
     reasons = tuple(f"names: {point.says}" for point in named)
     if reading.sarcasm:
         reasons += ("may be meant the other way round: read it first",)
@@ -247,12 +249,24 @@ def _crisis(reading: Reading) -> Plan:
         ways = voice.say("crisis_app")
     elif not ways and platform in house.PRIVATE_MESSAGES:
         ways = voice.say("crisis_direct")
-    replies = voice.say("crisis_loss" if reading.loss else "crisis")
+    replies = _holding(reading)
     tiers = _with_and_without(replies, ways)
     why = ", ".join(reading.grave)
     return Plan(
         tiers, "This needs the owner's own words.", (f"crisis ({why}): a holding reply, for the owner",), for_owner=True
     )
+
+
+def _holding(reading: Reading) -> list[str]:
+    """First lines: of a loss, of what befell them, else that it is taken seriously."""
+    voice, pack = voice_of(reading), reading.pack
+    if reading.loss or reading.is_regulated or reading.informal:
+        return voice.say("crisis_loss" if reading.loss else "crisis")
+    names = [name.replace(" ", "_") for name in reading.grave]
+    if pack.find("own_body").search(reading.case.mention) and "child" not in names:
+        names = [f"{name}_of_author" for name in names] + names
+    befell = next((pack.crises[name] for name in names if name in pack.crises), ())
+    return voice.turn(befell) or voice.say("crisis")
 
 
 def _with_and_without(replies: Sequence[str], ways: Sequence[str]) -> list[list[str]]:
@@ -288,12 +302,8 @@ def _praise(reading: Reading) -> Plan:
         return Plan([voice.say("praise_loss")], "", ("somebody died: a quiet thank-you",))
     person, thing = reading.person, _liked_thing(reading)
     name = knowledge.first_name(reading.case)
-    if person:
-        both = [
-            each.format(person=person, thing=thing)
-            for each in voice.say("praise_both")
-            if thing and person not in thing
-        ]
+    if person and person not in thing:
+        both = [each.format(person=person, thing=thing) for each in voice.say("praise_both") if thing]
         named = [each.format(person=said) for said in (*both, person) for each in voice.say("praise_person")]
     elif thing:
         hailed = [each.format(name=name, thing=thing) for each in voice.say("praise_hail") if name]
@@ -302,21 +312,33 @@ def _praise(reading: Reading) -> Plan:
         )
     else:
         named = []
+    named = [each for pair in zip_longest(_good_to_hear(reading, person, thing), named) for each in pair if each]
     closings = reading.pack.said("praise_closing")
     plain = (first + after for after, first in product(closings, voice.say("praise_plain")))
     tiers = [[first + after for after, first in product(closings, named)], plain] if named else [plain]
-    reasons = (f"names: {person or thing}",) if named else ("a plain thank-you: nothing to name",)
+    reasons = (f"names: {person or thing or delight(reading)}",) if named else ("a plain thank-you: nothing to name",)
     return Plan(tiers, "", reasons, reading.pack.thanks)
 
 
+def _good_to_hear(reading: Reading, person: str, thing: str) -> list[str]:
+    """Thanks for what the author tells, in their own clause, and for whom or what they name beside it."""
+    echo, told = reading.pack.echo, delight(reading)
+    if not echo or not told or not reading.is_kind:
+        return []
+    named = telling(told, reading.pack)
+    beside = [name for name in (person, thing) if name and not telling(name, reading.pack) & named]
+    wordings = voice_of(reading).turn(echo.said("praise_beside" if beside else "praise"))
+    about = echo.that.format(said=told)
+    return [each.format(about=about, beside=listed(beside, reading.pack)) for each in wordings]
+
+
 def _liked_thing(reading: Reading) -> str:
-    """What was liked, else one of the business's products: any other thing may be anywhere in the story."""
-    if reading.liked:
-        return (
-            listed([point.says for point in reading.liked if len(point.says) <= _SHORT], reading.pack)
-            or reading.liked[0].says
-        )
-    return f"{reading.pack.speech.article}{reading.product}" if reading.product else ""
+    """The product that is named and what was liked, two things at most: any other thing may be anywhere in the story."""
+    liked = [point.says for point in reading.liked]
+    ours = f"{reading.pack.speech.article}{reading.product}" if reading.product else ""
+    if ours and reading.case.rating is not None and not any(reading.product in says for says in liked):
+        liked.insert(0, ours)
+    return listed([says for says in liked if len(says) <= _SHORT][:2], reading.pack) or next(iter(liked), "")
 
 
 def _thanked(reading: Reading) -> Plan:
@@ -349,6 +371,9 @@ def _question(reading: Reading) -> Plan:
     named = (
         [each.format(promise=promise, thing=thing) for each in voice.say("unknown_thing")] if thing and promise else []
     )
+    echo, asked = pack.echo, "" if owner else question(case, pack)
+    if echo and asked and promise:
+        named = [each.format(promise=promise, said=asked) for each in voice.turn(echo.said("unknown"))] + named
     unnamed = [each.format(promise=promise) for each in voice.say("unknown")] if promise else []
     lacks = "Needs a fact that the business file does not hold. Answer it here, and add it under [[facts]] for the next time."
     reasons = (*reasons, "no fact about it in the business file")
@@ -376,7 +401,7 @@ def _answered(reading: Reading) -> bool:
 def _suggestion(reading: Reading) -> Plan:
     """Thanks, and an echo of what is wished for."""
     voice, pack = voice_of(reading), reading.pack
-    thing = reading.wish or (f"{pack.speech.article}{reading.thing}" if reading.thing else "")
+    thing = reading.wish or _wished(reading)
     promise = knowledge.promise_to(reading.case, pack, "passes_on")
     after = [f" {each.format(promise=promise)}" for each in voice.say("promise")] if promise else [""]
     liked = reading.liked[0].says if reading.liked else _liked_beside(reading)
@@ -388,6 +413,15 @@ def _suggestion(reading: Reading) -> Plan:
     ]
     lacks = "Needs your line: the wish could not be named. Say in your own words what you make of it."
     return Plan(tiers, lacks, (f"names: {thing}",) if thing else (), pack.thanks)
+
+
+def _wished(reading: Reading) -> str:
+    """The things that are named where something is wished for, two at most, else the one that is named at all."""
+    case, pack = reading.case, reading.pack
+    wishing = (each for each in sentences(case.mention[:LONGEST], pack) if pack.find("wishes_for").search(each))
+    found = [each.says for said in wishing for each in things_in(said, case, pack)] or [reading.thing]
+    things = [thing for thing in found if not any(thing in point.says for point in reading.liked)][:2]
+    return listed([f"{pack.speech.article}{thing}" for thing in dict.fromkeys(things) if thing], pack)
 
 
 def _liked_beside(reading: Reading) -> str:

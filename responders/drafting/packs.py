@@ -92,7 +92,7 @@ EXPRESSIONS = frozenset(
         "review", "own_details", "asks", "data", "privately", "liability", "customer", "deed",
         "jargon", "thanks", "gladness", "cheer", "sells", "argues", "invites", "formal_address",
         "informal_address", "syllable", "pledge", "future", "unable", "time_named", "greets", "farewell",
-        "narrows",
+        "narrows", "credits", "lost_one", "own_body",
     ]
 )  # fmt: skip
 
@@ -208,6 +208,59 @@ class Frame(Part):
         return self
 
 
+class LeftOut(Part):
+    """What a hasty author left out and a reply puts back: `says` (`many` behind a plural) where `where` ends."""
+
+    where: str
+    says: str
+    many: str = ""
+
+
+class Echo(Part):
+    """Which clauses of an author's a reply may say back, and how: see `echo`.
+
+    `words` are lists of words by class, a capital letter; `clause`,
+    `question`, `parts` and `where` are expressions of classes, "{N}{V}".
+    """
+
+    words: Mapping[str, Words] = Field(default_factory=dict)
+    parts: Mapping[str, str] = Field(default_factory=dict)
+    clause: str = "(?!)"
+    #: With the groups `first`, `who` and `rest`, which are said as who, first, rest; `dropped` of them is not.
+    question: str = "(?P<first>(?!))(?P<who>)(?P<rest>)"
+    dropped: Words = frozenset()
+    #: Words behind which a clause may begin, and before which it may end; `inside`: the last word before one and its first.
+    joins: Words = frozenset()
+    inside: str = "(?!)"
+    ends: Words = frozenset()
+    #: How a clause begins of what the author, or somebody of theirs, did.
+    author: str = "(?!)"
+    #: What the first word of a clause becomes where we say it; behind a backslash it is not turned again.
+    subject: Mapping[str, str] = Field(default_factory=dict)
+    #: By expression, what it becomes where we say it.
+    turned: Mapping[str, str] = Field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+    #: Words behind which a clause tells of what was not so good.
+    contrary: Words = frozenset()
+    #: What no clause may hold, and what no question that wants an answer holds.
+    unsaid: Expression = "(?!)"
+    rhetorical: Expression = "(?!)"
+    #: What a clause does not end with where another word follows it.
+    dangling: Expression = "(?!)"
+    #: Clauses that tell of trouble: by the family of the frames, and of no kind that is known; and of what was good.
+    trouble: Mapping[str, Expression] = Field(default_factory=dict)
+    bad: Expression = "(?!)"
+    good: Expression = "(?!)"
+    #: Wordings: a complaint with the slots of the frames and `about`; praise and questions with `said`.
+    that: str = "that {said}"
+    joined: str = "{points}, {that}"
+    moves: Mapping[str, Texts] = Field(default_factory=dict)
+
+    def said(self, move: str) -> tuple[str, ...]:
+        """The wordings of a move that take a clause; those of a complaint where there are none of its own."""
+        return self.moves.get(move) or self.moves["complaint"]
+
+
 def _named(value: Any) -> Any:
     if isinstance(value, str):
         value = [line.strip() for line in re.split(r"[,\n]", value) if line.strip()]
@@ -225,6 +278,10 @@ class Pack(Part):
     moves: Mapping[str, Texts]
     #: Moves said otherwise to somebody who writes informally, where the language makes a difference.
     informal: Mapping[str, Texts] = Field(default_factory=dict)
+    #: First lines of a holding reply by the list of `grave` that found the matter ("…_of_author": it befell the author
+    #: themselves), and complaints beside which somebody lost `who`.
+    crises: Mapping[str, Texts] = Field(default_factory=dict)
+    losses: Mapping[str, Texts] = Field(default_factory=dict)
     #: Feelings by emotion ("angry"), for any kind of trouble.
     feelings: Mapping[str, Texts]
     expressions: Mapping[str, Expression]
@@ -235,6 +292,8 @@ class Pack(Part):
     #: Things by the word that names them, and how they are said.
     things: Annotated[Mapping[str, str], BeforeValidator(_named)]
     wishes: Annotated[Mapping[str, str], BeforeValidator(_named)] = Field(default_factory=dict)
+    #: The language's rules for saying a clause back, where it has them.
+    echo: Echo | None = None
     families: Mapping[str, Family]
     frames: tuple[Frame, ...]
     praises: tuple[Frame, ...]
@@ -327,19 +386,26 @@ def packs() -> Mapping[str, Pack]:
     files = {file.name: file for file in resources.files("responders.drafting").iterdir()}
     codes = sorted(found[1] for name in files if (found := re.fullmatch(r"phrases\.([a-z]{2})\.toml", name)))
     return {
-        code: read_pack(code, *(files[f"{part}.{code}.toml"].read_text("utf-8") for part in ("phrases", "frames")))
+        code: read_pack(code, *(files[name].read_text("utf-8") for name in files_of(code) if name in files))
         for code in codes
     }
 
 
-def read_pack(code: str, phrases: str, frames: str) -> Pack:
-    """A pack from the text of its two files; `%NAME%` in an expression stands for a macro of the frames' file.
+def files_of(code: str) -> tuple[str, ...]:
+    """The names of a pack's files; only the last may be missing."""
+    return (f"phrases.{code}.toml", f"frames.{code}.toml", f"echo.{code}.toml")
+
+
+def read_pack(code: str, phrases: str, frames: str, echo: str = "") -> Pack:
+    """A pack from the text of its files; `%NAME%` in an expression stands for a macro of the frames' file.
 
     Raises:
         ConfigError: a fault, by key.
     """
     try:
         tables = {"code": code} | tomllib.loads(phrases) | tomllib.loads(frames)
+        if echo:
+            tables["echo"] = tomllib.loads(echo)
         macros = tables.pop("macros", {})
         for _ in range(2):  # a macro may use another
             tables = _filled(tables, macros)
@@ -360,6 +426,13 @@ def _filled(value: Any, macros: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_filled(each, macros) for each in value]
     return {key: _filled(each, macros) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+@lru_cache(maxsize=1)
+def given_names() -> frozenset[str]:
+    """First names by which people are known to be called."""
+    text = resources.files("responders.drafting").joinpath("names.toml").read_text("utf-8")
+    return frozenset(tomllib.loads(text)["given"].split())
 
 
 @lru_cache(maxsize=1)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from responders.drafting.base import Case
-from responders.drafting.packs import Pack, compiled, packs
+from responders.drafting.packs import Pack, compiled, given_names, packs
 from responders.drafting.words import LONGEST, listed
 
 #: A thing counts as the one that an issue is about when it stands within so many characters of it.
 NEAR = 50
 #: A stretch of time belongs to an issue when it stands within so many characters of it.
-TIME_NEAR = 70
+TIME_NEAR = 45
 #: A product of the business's is preferred to another thing that stands nearer by so many characters at most.
 OURS = 12
 #: What stands behind a comma counts as so many characters further off.
@@ -137,11 +137,22 @@ def wishes_in(text: str, pack: Pack) -> str:
     return listed(sorted(held, key=held.__getitem__), pack)
 
 
-def person_in(case: Case) -> str:
-    """The first of the business's people whom the mention names; empty: none."""
+def person_in(case: Case, pack: Pack) -> str:
+    """The first of the business's people whom the mention names, else whom it credits by a first name; empty: none."""
     text = case.mention[:LONGEST]
     people = (*case.business.business.people, *(person.name for person in case.business.staff))
-    return next((name for name in people if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)), "")
+    known = next((name for name in people if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)), "")
+    return known or _credited(text, case, pack)
+
+
+def _credited(text: str, case: Case, pack: Pack) -> str:
+    """A common first name that stands where the author thanks or praises somebody, and is not their own."""
+    own = case.author.split()[:1]
+    for found in pack.find("credits").finditer(text):
+        name = next(filter(None, found.groups()), "")
+        if name in given_names() and name not in own:
+            return name
+    return ""
 
 
 class Line:
@@ -160,6 +171,7 @@ class Line:
         inside = {name: value.lower().strip() for name, value in found.groupdict().items() if value}
         caught = [found.span(name) for name, value in found.groupdict().items() if value]
         others = [each for each in self.named if not any(each.start < stop and at < each.end for at, stop in caught)]
+        others = [each for each in others if not self._is_turned(self._between(each, start, end))] or others
         named = [each for each in others if self._agrees(each.says, inside.get("word") or inside.get("word2", ""))]
         near = sorted((self._distance(each, start, end), at, each) for at, each in enumerate(named))
         close = [each for distance, _, each in near if distance <= NEAR]
@@ -189,8 +201,16 @@ class Line:
 
     def _distance(self, named: Named, start: int, end: int) -> int:
         """How far a thing stands from the words between `start` and `end`; what a comma parts stands further off."""
-        between = self.text[end : named.start] if named.start >= end else self.text[named.end : start]
-        return max(named.start - end, start - named.end, 0) + (APART if "," in between else 0)
+        between = self._between(named, start, end)
+        parted = APART if "," in between or self.pack.speech.joined in between else 0
+        return max(named.start - end, start - named.end, 0) + parted
+
+    def _between(self, named: Named, start: int, end: int) -> str:
+        return self.text[end : named.start] if named.start >= end else self.text[named.end : start]
+
+    def _is_turned(self, between: str) -> bool:
+        """Whether the mood turns there: of "the soup is great but the queue is long", only the soup is great."""
+        return bool(self.pack.find("contrast").search(between))
 
     def _stretch(self, start: int, end: int) -> dict[str, str]:
         """The stretch of time nearest to the words from `start` to `end`, as "40-minute" (time) and "40 minutes" (span)."""
@@ -201,7 +221,7 @@ class Line:
         number, speech = match["n"].lower(), self.pack.speech
         one, many = speech.units.get(match["unit"].lower(), (match["unit"].lower(),) * 2)
         is_half = bool(compiled(self.pack.extractors["half"]).match(number))
-        said = number.split()[0] if is_half else speech.numbers.get(number, number)
+        said = number.split()[0] if is_half else speech.numbers.get(number, number.replace(" ", "-"))
         unit = one if is_half or said == "1" or said in speech.numbers.values() else many
         return {"time": speech.time.format(n=said, one=one), "span": speech.span.format(n=said, unit=unit)}
 

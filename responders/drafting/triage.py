@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from connectors.base import RouteKind
 from responders.drafting.base import Case
+from responders.drafting.echo import Clause, clauses
 from responders.drafting.frames import Point, liked, points, product_of, thing_of
 from responders.drafting.knowledge import answers, everything_told
 from responders.drafting.packs import Pack, compiled, pack_of, packs
@@ -75,6 +76,8 @@ class Reading:
     #: The stems of the mention's telling words, and what the business file allows to repeat.
     telling: frozenset[str] = frozenset()
     told: tuple[str, ...] = ()
+    #: Clauses of the author's that may be said back.
+    clauses: tuple[Clause, ...] = ()
 
     @property
     def is_bitter(self) -> bool:
@@ -84,6 +87,13 @@ class Reading:
         turned = bool(self.pack.find("turned").search(case.mention[:LONGEST]))
         judged = case.assessment
         return few_stars or turned or (judged.polarity is Polarity.NEGATIVE and judged.confidence >= _SURELY)
+
+    @property
+    def is_kind(self) -> bool:
+        """Whether it surely is meant as praise: by its stars, or by its words where it has none."""
+        judged, rating = self.case.assessment, self.case.rating
+        is_said = judged.polarity is Polarity.POSITIVE and judged.confidence >= _SURELY
+        return is_said if rating is None else rating > _GOOD_STARS
 
     @property
     def is_regulated(self) -> bool:
@@ -111,7 +121,7 @@ def read(case: Case) -> Reading:
         praised,
         thing_of(case, pack),
         product_of(case, pack),
-        person_in(case),
+        person_in(case, pack),
         wish,
         grave,
         bool(pack.find("loss").search(text)),
@@ -121,6 +131,7 @@ def read(case: Case) -> Reading:
         *_changed(case),
         frozenset(telling(text, pack)),
         tuple(everything_told(case, pack)),
+        () if again or case.thread else clauses(case, pack, person_in(case, pack)),
     )
     return replace(reading, kind=_kind(reading))
 
@@ -247,7 +258,8 @@ def _wishes(reading: Reading) -> bool:
 def _is_mixed(reading: Reading) -> bool:
     """Both halves are named, and something turns from the one to the other."""
     is_calm = reading.case.assessment.polarity is not Polarity.NEGATIVE or (reading.case.rating or 0) >= 3
-    return bool(is_calm and reading.liked and reading.points and _says(reading, "contrast"))
+    went_wrong = bool(reading.points) or any(each.is_bad for each in reading.clauses)
+    return bool(is_calm and reading.liked and went_wrong and _says(reading, "contrast"))
 
 
 def _strong(reading: Reading) -> bool:
@@ -285,11 +297,16 @@ def _asks_for_help(reading: Reading) -> bool:
 def _question(reading: Reading) -> Kind:
     if _asks_for_help(reading):
         return Kind.QUESTION
+    if "?" not in reading.case.mention and (reading.liked or reading.points):
+        return _other(reading)
     is_upset = _says(reading, "turned") or reading.case.assessment.polarity is Polarity.NEGATIVE
     return Kind.COMPLAINT if is_upset or _strong(reading) else Kind.QUESTION
 
 
 def _suggestion(reading: Reading) -> Kind:
+    if not reading.wish and not _says(reading, "wishes_for"):
+        other = _other(reading)
+        return Kind.SUGGESTION if other is Kind.UNCLEAR else other
     if _asks_for_help(reading) and not reading.wish:
         return Kind.QUESTION
     return Kind.COMPLAINT if _strong(reading) and not reading.wish and not reading.liked else Kind.SUGGESTION
@@ -297,8 +314,8 @@ def _suggestion(reading: Reading) -> Kind:
 
 def _opportunity(reading: Reading) -> Kind:
     """An offer, unless it tells of trouble or of something liked, or asks about one of our products."""
-    if reading.liked or _strong(reading):
-        return _other(reading)
+    if reading.case.rating is not None or reading.liked or _strong(reading):  # no review is an offer
+        return Kind.SUGGESTION if _says(reading, "wishes_for") and not _strong(reading) else _other(reading)
     return Kind.QUESTION if reading.product and _asks_for_help(reading) else Kind.OPPORTUNITY
 
 

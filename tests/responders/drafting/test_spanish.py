@@ -265,3 +265,17 @@ def test_no_wording_is_stopped_by_a_rule_of_its_own():
     ]  # fmt: skip
 
     assert blocked == []
+
+
+async def test_a_question_is_named_as_narrowly_as_it_asks():
+    voice = Voice(sign_off="Mia", may_promise=("comprobarlo y responder aquí hoy",))
+
+    answer = await proposal("¿Tienen cursos en agosto?", Intent.QUESTION, business=bakery(voice=voice))
+
+    assert re.search("cursos? en agosto", answer.text)
+
+
+async def test_whom_an_author_thanks_by_a_common_first_name_is_named():
+    answer = await proposal("Gracias a Carmen por el pan, riquísimo.", Intent.PRAISE, rating=5)
+
+    assert "Carmen" in answer.text
