@@ -151,7 +151,7 @@ def _understand(bodies: Sequence[bytes], understanding: Understanding, spent: Sp
     spent["match"].append(cpu() - began)
     began = cpu()
     for post in posts:
-        understanding.assessor.assess(post.text, platform=post.platform, language=post.language)
+        understanding.assessor.assess(post.text, language=post.language)
     spent["assess"].append(cpu() - began)
 
 

@@ -72,7 +72,7 @@ def assess(source: Path, out: IO[str]) -> int:
     assessor = Assessor(LANGUAGES)
 
     def answer(row: ToAssess) -> dict[str, Any]:
-        judged = assessor.assess(row.text, rating=row.rating, platform=row.platform or "", language=row.language or "")
+        judged = assessor.assess(row.text, rating=row.rating, language=row.language or "")
         return {"id": row.id, **as_json(judged)}
 
     return _each(source, ToAssess, answer, out)
@@ -129,7 +129,7 @@ def _case(row: ToDraft, business: BusinessSettings, assessor: Assessor) -> Case:
         business=business,
         mention=row.mention,
         platform=row.platform,
-        assessment=assessor.assess(row.mention, rating=row.rating, platform=row.platform, language=row.language or ""),
+        assessment=assessor.assess(row.mention, rating=row.rating, language=row.language or ""),
         now=datetime.now(UTC),
         limits=(limit,) if limit else (),
         rating=row.rating,

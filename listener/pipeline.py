@@ -239,7 +239,7 @@ def _text(post: Post) -> str:
 def _assess(post: Post, mind: _Mind) -> Assessment:
     text = _text(post)
     assessment = mind.understanding.assessor.assess(
-        text, rating=post.rating, platform=post.platform, language=post.language, second=mind.thoughts.get(text)
+        text, rating=post.rating, language=post.language, second=mind.thoughts.get(text)
     )
     return mind.lesson.calibration.adjust(assessment)
 

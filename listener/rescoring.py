@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from config.settings import BusinessSettings
+from listener.analysis.assessing import Asked
 from listener.analysis.opinion import Opinion
 from listener.digest.figures import wilson
 from listener.pipeline import Understanding
@@ -64,7 +65,8 @@ async def _slice(
     now: datetime,
 ) -> None:
     thoughts = await asyncio.to_thread(understanding.assessor.think, [_text(mention) for mention in batch])
-    judged = [_judged(mention, thought, understanding) for mention, thought in zip(batch, thoughts, strict=True)]
+    asked = [_asked(mention, thought) for mention, thought in zip(batch, thoughts, strict=True)]
+    judged = understanding.assessor.assess_all(asked)
     async with store.work() as session:
         lesson = await understanding.lessons.of(session, business, now)
         said = await corrections.of_mentions(session, [mention.id for mention in batch if mention.id])
@@ -94,11 +96,8 @@ def _text(mention: Mention) -> str:
     return "\n\n".join(part for part in (mention.title, mention.text) if part)
 
 
-def _judged(mention: Mention, thought: Opinion | None, understanding: Understanding) -> Assessment:
-    hint = "" if mention.language == "und" else mention.language
-    return understanding.assessor.assess(
-        _text(mention), rating=mention.rating, platform=mention.platform, language=hint, second=thought
-    )
+def _asked(mention: Mention, thought: Opinion | None) -> Asked:
+    return Asked(_text(mention), mention.rating, "" if mention.language == "und" else mention.language, thought)
 
 
 async def _keep(session: Session, read: Mention, after: Assessment) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rensa import RMinHash, RMinHashLSH
 
-from listener.analysis.folding import LETTERS, SPACELESS, Folded
+from listener.analysis.folding import LETTERS, SPACELESS, fold
 
 #: What a post is known by: its platform and its id there.
 Key = tuple[str, str]
@@ -30,6 +30,7 @@ WINDOW, BUSINESSES = 2_000, 8
 # Of longer texts the beginning counts; of the posts that may be alike, so many are looked at.
 _LONGEST, _MOST_LOOKS = 2_000, 3
 
+_STRETCHES = [slice(at, at + 4) for at in range(_LONGEST)]
 _PERMUTATIONS, _BANDS = 96, 32
 # What the marks of two texts that are one have in common, at least: the least likeness, less three deviations.
 _WORTH_A_LOOK = 0.36
@@ -41,13 +42,14 @@ _DENSE = re.compile(f"[{SPACELESS}]")
 
 def plain(text: str) -> str:
     """`text` as it is compared: folded, without links, signs and whose repost it is."""
-    folded = Folded(_LINK.sub(" ", text[: 2 * _LONGEST])).text[:_LONGEST]
+    linked = text[: 2 * _LONGEST]
+    folded = fold(_LINK.sub(" ", linked) if "://" in linked else linked)[:_LONGEST]
     words = _SAYS_NOTHING.sub(" ", folded).split()
     return " ".join(words[1:] if words[:1] == ["rt"] else words)
 
 
 def _grams(plain_text: str) -> list[str]:
-    return [plain_text[at : at + 4] for at in range(len(plain_text) - 3)]
+    return list(map(plain_text.__getitem__, _STRETCHES[: max(len(plain_text) - 3, 0)]))
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Window:
     def first_of(self, key: Key, text: str) -> Key | None:
         """The post that said this before; None: `text` is new, or too short to tell, and is remembered as `key`'s."""
         said = plain(text)
-        if len(said) + 2 * len(_DENSE.findall(said)) < FEWEST_LETTERS:
+        if len(said) < FEWEST_LETTERS and len(said) + 2 * len(_DENSE.findall(said)) < FEWEST_LETTERS:
             return None
         same = self._said.get(said)
         if same is not None and same != key:

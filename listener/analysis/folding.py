@@ -75,6 +75,15 @@ class _Folding(dict[int, str]):
 _TABLE = _Folding()
 
 
+def _is_plain(text: str) -> bool:
+    return text.isascii() and not ("`" in text or ("&" in text and _ENTITY.search(text)))
+
+
+def fold(text: str) -> str:
+    """The plain form of `text`, as `Folded` has it, without its words."""
+    return text.lower() if _is_plain(text) else _unescape(text).translate(_TABLE)
+
+
 class Folded:
     """A text in its plain form: HTML unescaped, compatibility forms, case, accents and invisible characters gone.
 
@@ -85,14 +94,19 @@ class Folded:
 
     def __init__(self, original: str) -> None:
         self.original = original[:LONGEST]
-        self._plain = self.original.isascii() and not ("`" in self.original or _ENTITY.search(self.original))
-        self.text = self.original.lower() if self._plain else _unescape(self.original).translate(_TABLE)
+        self._plain = _is_plain(self.original)
+        self.text = self.original.lower() if self._plain else fold(self.original)
         self.words: list[str] = _WORD.findall(self.text)
+        self._places: list[tuple[int, int]] = []
 
-    @cached_property
-    def places(self) -> list[tuple[int, int]]:
-        """Where each of `words` stands in `text`."""
-        return [found.span() for found in _WORD.finditer(self.text)]
+    def places(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Where `words[first]` to `words[last]`, both included, stand in `text`."""
+        end = self._places[-1][1] if self._places else 0
+        for word in self.words[len(self._places) : last + 1]:
+            start = self.text.index(word, end)  # what lies between two words begins none
+            end = start + len(word)
+            self._places.append((start, end))
+        return self._places[first : last + 1]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where `text[start:end]` (not empty) stands in the original."""
@@ -103,7 +117,8 @@ class Folded:
 
     def words_span(self, first: int, last: int) -> tuple[int, int]:
         """Where `words[first]` to `words[last]`, both included, stand in the original."""
-        return self.span(self.places[first][0], self.places[last][1])
+        places = self.places(first, last)
+        return self.span(places[0][0], places[-1][1])
 
     @cached_property
     def _origins(self) -> tuple[list[int], list[int]]:

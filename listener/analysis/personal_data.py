@@ -27,7 +27,10 @@ _IBAN_LENGTHS = {
     **dict.fromkeys(("MT",), 31),
 }
 
-_WORTH_A_LOOK = re.compile("[0-9@]")
+_DIGIT = re.compile("[0-9]")
+
+# Every address holds one, and no handle does.
+_ADDRESSED = re.compile(r"@(?<=[\w.+%-]@)")
 
 
 def _luhn(text: str) -> bool:
@@ -63,16 +66,18 @@ def _card(text: str) -> int:
 
 _STREET = "Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Square|Sq|Terrace|Close|Crescent"
 
-#: By kind, what it looks like (the first group, where there is one) and how much of that is really it. The order
-#: decides where two overlap. Every repetition is bounded: the cost grows with the length only.
-_KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], int]], ...] = (
-    ("login", re.compile(r"\b[a-z][a-z0-9+.-]{1,10}://([^\s/@:]{1,100}:[^\s/@]{1,100})@", re.IGNORECASE), _whole),
-    ("email", re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}\b"), _whole),
-    ("iban", re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,34}", re.IGNORECASE), _iban),
-    ("card", re.compile(r"(?<![\w+.-])[2-6](?:[ -]?[0-9]){12,18}(?![\w-])"), _card),
-    ("ssn", re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])"), _whole),
+#: By kind, how many digits it has at least, what it looks like (the first group, where there is one) and how much of
+#: that is really it. The order decides where two overlap. Every repetition is bounded: the cost grows with the length
+#: only.
+_KINDS: tuple[tuple[str, int, re.Pattern[str], Callable[[str], int]], ...] = (
+    ("login", 0, re.compile(r"\b[a-z][a-z0-9+.-]{1,10}://([^\s/@:]{1,100}:[^\s/@]{1,100})@", re.IGNORECASE), _whole),
+    ("email", 0, re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}\b"), _whole),
+    ("iban", 2, re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,34}", re.IGNORECASE), _iban),
+    ("card", 13, re.compile(r"(?<![\w+.-])[2-6](?:[ -]?[0-9]){12,18}(?![\w-])"), _card),
+    ("ssn", 9, re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])"), _whole),
     (
         "ip",
+        4,
         re.compile(
             r"(?<![\w.])(?<!version )(?<!Version )(?<!v\. )(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}"
             r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(?![\w-]|\.[0-9])"
@@ -81,16 +86,18 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], int]], ...] = (
     ),
     (
         "order",
+        1,
         re.compile(
-            r"\b(?:order|invoice|booking|reservation|ticket|reference|bestellung|bestellnummer|rechnung|pedido|factura|"
+            r"\b(?=[bcfioprt])(?:order|invoice|booking|reservation|ticket|reference|bestellung|bestellnummer|rechnung|pedido|factura|"
             r"commande|facture|ordine|fattura)(?: ?(?:number|no|nr|id|code|ref|n°)\b\.?)?(?: is| was| ist)? ?:? ?(#?(?=[A-Z-]{0,10}[0-9])[A-Z0-9-]{4,24})\b",
             re.IGNORECASE,
         ),
         _whole,
     ),
-    ("order", re.compile(r"(?<![\w&])#[0-9]{4,20}\b"), _whole),
+    ("order", 4, re.compile(r"(?<![\w&])#[0-9]{4,20}\b"), _whole),
     (
         "phone",
+        8,
         re.compile(
             r"(?<![\w+.-])(?:"
             r"(?:\+|00)[1-9](?:[ ./-]?\(?[0-9]\)?){7,13}"  # international
@@ -103,11 +110,13 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], int]], ...] = (
     ),
     (
         "address",
+        1,
         re.compile(rf"(?<![\w.])[0-9]{{1,5}}[a-z]? (?:[A-Z][\w'.-]{{1,30}} ){{1,3}}(?:{_STREET})\b"),
         _whole,
     ),
     (
         "address",
+        1,
         re.compile(
             r"\b[A-ZÄÖÜ][\w.-]{1,40}?(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|damm) [0-9]{1,4}[a-z]?\b"
             r"|\b[0-9]{1,4},? (?:rue|avenue|boulevard|impasse) (?:[\w'-]{1,30} ?){1,4}"
@@ -134,10 +143,14 @@ def personal_data(text: str, regions: Sequence[str] = ()) -> list[Span]:
     numbers are known as people there write them, without the country's code.
     """
     text = text[:LONGEST]
-    if not _WORTH_A_LOOK.search(text):
+    digits = len(_DIGIT.findall(text))
+    has_address = "@" in text and bool(_ADDRESSED.search(text) or "://" in text)
+    if not digits and not has_address:
         return []
     found: list[tuple[int, int, Span]] = []
-    for order, (kind, shape, measure) in enumerate(_KINDS):
+    for order, (kind, fewest, shape, measure) in enumerate(_KINDS):
+        if digits < fewest or not (fewest or has_address):
+            continue
         group = 1 if kind in ("login", "order") and shape.groups else 0
         for match in shape.finditer(text):
             if length := measure(match[group]):

