@@ -255,6 +255,18 @@ async def settle(session: AsyncSession, card_id: int, fence: int, changes: Mappi
     return await changed(session, statement) == 1
 
 
+async def drop_others(session: AsyncSession, card: Card, place: str, message: str) -> None:
+    """Forgets what else was kept of the message in which `card` turned out to stand: one message is one card."""
+    others = delete(Card).where(
+        col(Card.business_id) == card.business_id,
+        col(Card.channel) == card.channel,
+        col(Card.place) == place,
+        col(Card.message) == message,
+        col(Card.id) != card.id,
+    )
+    await session.execute(others.execution_options(synchronize_session=False))
+
+
 async def has_live_twin(session: AsyncSession, card: Card) -> bool:
     """Whether another card is live for the same draft and person in the same chat."""
     if card.draft_id is None:

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlmodel import col, select
 
 from responders.channels import linking
 from responders.channels.base import Act, Press, Ref, Verb
 from responders.errors import NotAllowed
-from storage import Store, audit, cards, exposure
+from storage import Card, Store, audit, cards, exposure
+from storage.chats import CardState
 from storage.states import Action, DraftState
 from tests.responders.channels.scenario import NAME, Room, open_room
 from tests.responders.channels.simulated import Server, SimulatedHand
@@ -145,6 +147,21 @@ async def test_a_card_whose_posting_was_never_confirmed_is_repainted_once_somebo
     assert (await room.household.standing(draft)).state is DraftState.APPROVED
     assert orphan.ref != known.ref
     assert all("Approved by Mia" in text for text in texts)
+
+
+async def test_a_message_that_a_tap_made_known_is_kept_as_one_card_once_its_posting_is_confirmed(room: Room) -> None:
+    server(room).faults.append("after")
+    draft = await room.draft()
+    await room.settle()
+    (unconfirmed,) = await room.hand.cards()
+    await room.tap("Mia", unconfirmed, "Later")
+
+    room.household.now += timedelta(minutes=2)
+    await room.settle()
+
+    async with room.store.read() as session:
+        kept = (await session.exec(select(Card).where(col(Card.draft_id) == draft))).all()
+    assert [(card.message, card.state) for card in kept] == [(unconfirmed.ref.message, CardState.POSTED)]
 
 
 @pytest.mark.parametrize(
