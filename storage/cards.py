@@ -255,16 +255,21 @@ async def settle(session: AsyncSession, card_id: int, fence: int, changes: Mappi
     return await changed(session, statement) == 1
 
 
-async def drop_others(session: AsyncSession, card: Card, place: str, message: str) -> None:
-    """Forgets what else was kept of the message in which `card` turned out to stand: one message is one card."""
-    others = delete(Card).where(
+async def drop_adopted(session: AsyncSession, card: Card, place: str, message: str) -> None:
+    """Forgets what a tap made known of the message in which `card` turned out to stand: one message is one card.
+
+    What was adopted so has no moment of posting. Other cards may lead to the
+    same page: a notice to each of two people.
+    """
+    adopted = delete(Card).where(
         col(Card.business_id) == card.business_id,
         col(Card.channel) == card.channel,
         col(Card.place) == place,
         col(Card.message) == message,
+        col(Card.posted_at).is_(None),
         col(Card.id) != card.id,
     )
-    await session.execute(others.execution_options(synchronize_session=False))
+    await session.execute(adopted.execution_options(synchronize_session=False))
 
 
 async def has_live_twin(session: AsyncSession, card: Card) -> bool:

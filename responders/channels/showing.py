@@ -330,7 +330,7 @@ class Showing:
             changes["revision"] = matter.draft.revision
         async with self._chat.store.work() as session:
             if "message" in changes:  # a tap may have made it known before its posting was confirmed
-                await kept.drop_others(session, card, changes["place"], changes["message"])
+                await kept.drop_adopted(session, card, changes["place"], changes["message"])
             if changes["state"] is CardState.POSTED and await kept.has_live_twin(session, card):
                 changes["state"] = CardState.CLOSED  # it is repainted all the same, and asks nobody
             await kept.settle(session, card.id or 0, painting.fence, changes)

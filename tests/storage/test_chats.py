@@ -59,6 +59,23 @@ async def test_a_draft_without_a_card_is_found_until_it_has_one_or_its_card_is_g
     assert (before, during, await unasked()) == ([draft.id], [], [draft.id])
 
 
+async def test_what_a_tap_made_known_is_forgotten_and_a_notice_to_somebody_else_is_not(store: Store) -> None:
+    draft = await Shop(store, Clock()).draft()
+    stands = {"message": "m1", "state": CardState.CLOSED}
+    async with store.work() as session:
+        mine = await cards.want(session, card(draft.id, person="Mia"))
+        tapped = await cards.want(session, card(draft.id, **stands))
+        others = await cards.want(session, card(draft.id, person="Jon", posted_at=NOW, **stands))
+        elsewhere = await cards.want(session, card(draft.id, **stands | {"place": "C2"}))
+        found = await cards.get(session, "crumb", mine)
+        assert found is not None
+
+        await cards.drop_adopted(session, found, "C1", "m1")
+
+        kept = [number for number in (mine, tapped, others, elsewhere) if await cards.get(session, "crumb", number)]
+    assert kept == [mine, others, elsewhere]
+
+
 async def test_of_two_who_claim_a_card_one_gets_it_and_a_late_one_writes_nothing(store: Store) -> None:
     number = await wanted(store)
     async with store.read() as session:
