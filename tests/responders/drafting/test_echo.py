@@ -113,6 +113,7 @@ def test_what_a_hasty_author_left_out_is_put_back(mention: str, clause: str):
         "My heart was broken.",
         "I can't wait.",
         "The receptionist said.",
+        "The staff told my son he was an elephant.",
         "My nan died while she was waiting.",
     ],
 )
