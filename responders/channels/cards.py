@@ -9,7 +9,7 @@ from connectors.base import Limit
 from responders.channels.base import Button, Card, Editor, Kind, Limits, Line, Press, Style, Verb
 from responders.channels.facts import Bundle, Matter, Member, Surface, Word
 from responders.channels.fitting import fitted, shortened
-from responders.inbox.words import because, link, platform
+from responders.inbox.words import because, link, platform, severe_in
 from storage.assessment import Emotion, SeverityLevel
 from storage.states import UNDECIDED, Action, DraftState, PromiseState
 
@@ -98,8 +98,7 @@ def _facts(matter: Matter) -> list[Line]:
     if mention.emotion not in (Emotion.NEUTRAL, Emotion.UNSURE):
         feeling += f", {mention.emotion.value}"
     severity = SeverityLevel(mention.severity_level)
-    perhaps = "perhaps " if severity is SeverityLevel.NOTICE else ""
-    level = f" · {severity.word} severity ({perhaps}{', '.join(mention.severity_kinds)})" if severity else ""
+    level = f" · {severity.word} severity ({severe_in(mention)})" if severity else ""
     words = [] if matter.is_veiled else [f"“{word}”" for reason in because(mention) for word in reason["words"][:2]]
     told = f": {', '.join(dict.fromkeys(words[:4]))}" if words else ""
     facts = [Line(Kind.FACT, f"{mention.intent.value.capitalize()}, {feeling}{level}{told}")]

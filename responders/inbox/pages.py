@@ -41,6 +41,7 @@ def make_environment() -> Environment:
         "SeverityLevel": SeverityLevel,
         "marked": words.marked,
         "because": words.because,
+        "severe_in": words.severe_in,
         "static": _static,
     }
     return environment

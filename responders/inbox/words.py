@@ -123,6 +123,12 @@ def because(mention: Mention) -> list[dict[str, Any]]:
     return (severe or quoting)[:3]
 
 
+def severe_in(mention: Mention) -> str:
+    """The kinds of its severity; "perhaps" stands before one that no rule found and that therefore quotes no word."""
+    suspected = {reason["label"].removeprefix("severity: ") for reason in mention.reasons if not reason["words"]}
+    return ", ".join(f"perhaps {kind}" if kind in suspected else kind for kind in mention.severity_kinds)
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """Says times in words, as seen from `now` in the business's `zone`."""

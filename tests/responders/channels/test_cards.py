@@ -18,7 +18,7 @@ from responders.channels.facts import Matter, Surface
 from responders.channels.fitting import fits, fitted, shortened
 from storage import Author, Decision, Delivery, Draft, Mention
 from storage import Card as Kept
-from storage.assessment import Polarity
+from storage.assessment import Polarity, Reason, Severity, SeverityKind, SeverityLevel
 from storage.chats import Subject
 from storage.models import assessment_columns
 from storage.states import DraftState
@@ -107,6 +107,18 @@ def test_what_is_shortened_fits_and_cuts_no_character(said: str, limit: Limit) -
 
     assert length(short, limit.counter) <= limit.at_most
     assert short == said or short == "" or (short.endswith("…") and said.startswith(short[:-1]))
+
+
+def test_a_severity_that_no_rule_found_is_told_as_a_suspicion() -> None:
+    reasons = (Reason("severity: leaving", ("last time",), ""), Reason("severity: health", (), "29% likely"))
+    severity = Severity(SeverityLevel.NOTICE, (SeverityKind.HEALTH, SeverityKind.LEAVING))
+    shown = matter()
+    for column, value in assessment_columns(replace(COMPLAINT, severity=severity, reasons=reasons)).items():
+        setattr(shown.mention, column, value)
+
+    card = cards.draw(shown, LIMITS)
+
+    assert "notice severity (perhaps health, leaving)" in text(card)
 
 
 def test_a_card_says_that_a_post_is_perhaps_not_about_us_and_how_often_it_was_repeated() -> None:
