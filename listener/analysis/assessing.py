@@ -14,7 +14,7 @@ from listener.analysis.opinion import Deep, Judge, Knows, Opinion
 from listener.analysis.severity import widened
 from listener.analysis.topics import topics
 from responders.drafting.base import Language
-from storage.assessment import Assessment, Polarity, Reason, SeverityLevel
+from storage.assessment import Assessment, Polarity, Reason
 
 #: What judges here; the version of the tables stands behind it, and the name of the deep model where it has a say.
 MODEL = "table-1"
@@ -105,11 +105,10 @@ class Assessor:
         if second is not None:
             opinion = opinion.mixed(second)
         evidence, labels = measured.evidence, self._judge.labels
-        severe = evidence.severity.level >= SeverityLevel.HIGH
         complaint = self._chance(opinion, "sense", "complaint")
         complains = complaint >= self._judge.thresholds["sense"][labels["sense"].index("complaint")]
         side, sure = sentiment.polarity(
-            opinion, evidence.rating, bad=severe or complains, good=evidence.is_surely_praise
+            opinion, evidence.rating, bad=evidence.is_trouble or complains, good=evidence.is_surely_praise
         )
         sarcasm = bool(evidence.sarcasm)
         if sarcasm:

@@ -76,6 +76,11 @@ class Evidence:
         self.sarcasm = self._turned_round()
 
     @property
+    def is_trouble(self) -> bool:
+        """Whether a rule finds it severe, or that somebody leaves because of us: no words of praise outweigh that."""
+        return self.severity.level >= SeverityLevel.HIGH or SeverityKind.LEAVING in self.severity.kinds
+
+    @property
     def is_surely_praise(self) -> bool:
         """Whether it praises in words of blame ("no complaints"), and nothing speaks against it."""
         sure = self.reading.plain("praise.sure")
@@ -142,7 +147,7 @@ def intent(
     reading, rating = evidence.reading, evidence.rating
     if words := _spam(reading):
         return Intent.SPAM, Reason("intent: spam", reading.said(words), "words of advertising")
-    if evidence.severity.level >= SeverityLevel.HIGH or SeverityKind.LEAVING in evidence.severity.kinds:
+    if evidence.is_trouble:
         why = "what is severe is a complaint"
         return Intent.COMPLAINT, Reason("intent: complaint", reading.said(evidence.complaints), why)
     against = _AGAINST[side] if complaint or side is not Polarity.NEGATIVE else ("complaint", "praise")

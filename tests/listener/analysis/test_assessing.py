@@ -158,12 +158,24 @@ def test_stars_outrank_words(assessor: Assessor, text: str, rating: float | None
         ("No complaints at all", Polarity.POSITIVE),
         ("Nothing but praise for this team", Polarity.POSITIVE),
         ("Can't fault it", Polarity.POSITIVE),
+        ("Nobody bakes like these two", Polarity.POSITIVE),
+        ("Their rye is hard to beat", Polarity.POSITIVE),
         ("No complaints, but the soup was cold", Polarity.NEGATIVE),
         ("I have no complaints. Except they overcharged me", Polarity.NEGATIVE),
     ],
 )
 def test_praise_in_words_of_blame_is_praise_unless_it_turns(assessor: Assessor, text: str, polarity: Polarity) -> None:
     assert assessor.assess(text).polarity is polarity
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["My order is 9 days late. Last time I shop here.", "Lovely people, but we have switched to another florist"],
+)
+def test_who_leaves_is_against_us_and_complains(assessor: Assessor, text: str) -> None:
+    assessment = assessor.assess(text)
+
+    assert (assessment.polarity, assessment.intent) == (Polarity.NEGATIVE, Intent.COMPLAINT)
 
 
 def test_what_a_table_alone_suspects_is_a_notice_and_no_alarm(assessor: Assessor) -> None:
@@ -339,7 +351,7 @@ def test_the_shared_mentions_are_understood_as_measured(shared: Path, assessor: 
     wanted = {(index, kinds.get(kind, kind)) for index, row in enumerate(rows) for kind in row["severity"]}
     found = {(index, kind.value) for index, each in enumerate(judged) for kind in each.severity.kinds}
     complaints = [row["intent"] == "complaint" for row, each in both if each.intent == "complaint"]
-    assert sum(row["label"] == each.polarity for row, each in both) >= 38
+    assert sum(row["label"] == each.polarity for row, each in both) >= 42
     assert (complaints.count(True), complaints.count(False)) >= (21, 0)
     assert complaints.count(False) <= 4
     assert len(wanted & found) >= 13
