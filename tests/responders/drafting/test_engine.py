@@ -372,6 +372,24 @@ async def test_a_promise_that_was_made_is_not_made_again_but_another_may_be():
     assert [made.what for made in answer.commitments] == ["raise it with the team today"]
 
 
+@pytest.mark.parametrize(
+    ("mention", "is_grave"),
+    [
+        ("There was a piece of blue plastic in my sourdough. I have a photo.", True),
+        ("Two staples in the noodles.", True),
+        ("Staff told my son he was too fat for the pool slide.", True),
+        ("She laughed at me and said I was too old for the class.", True),
+        ("The plastic bag for the sourdough tore.", False),
+        ("They told us the cake was too big for the box.", False),
+        ("Half an hour for a glass of wine in the garden with our cheese.", False),
+    ],
+)
+async def test_what_is_in_the_food_and_who_is_mocked_is_for_the_owner(mention: str, is_grave: bool):
+    answer = await draft(mention, rating=1)
+
+    assert (isinstance(answer, Proposal) and answer.for_owner) is is_grave
+
+
 async def test_a_crisis_is_signed_by_the_owner_who_answers_it():
     staff = (Person(name="Mia"), Person(name="Jo", role=Role.OWNER))
     critical = Severity(SeverityLevel.CRITICAL)
